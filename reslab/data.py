@@ -1,0 +1,287 @@
+"""Images to train on: the drawn set shapes32, CIFAR-10, your own npz file; and augmentation of whole batches.
+
+Every loader returns an ImageData: float32 images (N, 3, H, W), normalised, and int64 labels (N,).
+"""
+
+import hashlib
+import http.client
+import pathlib
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision import datasets
+
+SHAPES = ("disc", "square", "triangle", "pentagon", "hexagon", "ring", "cross", "star", "crescent", "bar")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Normalised training and test images with their labels.
+
+    train_x, test_x: (N, 3, H, W) float32. train_y, test_y: (N,) int64. mean, std: (3,), the training images' own
+    statistics in units of 0..1, with which all images were normalised. digest: SHA-256 of the images and labels.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    mean: Tensor
+    std: Tensor
+    digest: str
+
+    def pictures(self, x: Tensor) -> np.ndarray:
+        """Undo the normalisation, to look at images: (N, 3, H, W) to (N, H, W, 3) in 0..1."""
+        x = x.cpu() * self.std[:, None, None] + self.mean[:, None, None]
+        return x.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+    def halved(self) -> "ImageData":
+        """The same images at half the height and width (means of 2x2 pixels): a quarter of the work."""
+        smaller = {key: F.avg_pool2d(getattr(self, key), 2) for key in ("train_x", "test_x")}
+        return replace(self, **smaller, name=f"{self.name}, halved", digest=f"{self.digest} halved")
+
+
+def from_arrays(name: str, train_x, train_y, test_x, test_y, classes: tuple[str, ...] | None = None) -> ImageData:
+    """Check, normalise and wrap arrays of images, uint8 (N, H, W, 3), and labels, integers (N,) from 0.
+
+    Raises ValueError, naming the array, the cause and the cure, for a wrong shape, dtype or label.
+    """
+    parts = {"train": (np.asarray(train_x), np.asarray(train_y)), "test": (np.asarray(test_x), np.asarray(test_y))}
+    num_classes = len(classes) if classes else 0
+    for part, (x, y) in parts.items():
+        if x.ndim != 4 or x.shape[3] != 3 or x.size == 0:
+            channels_first = x.ndim == 4 and x.shape[1] == 3
+            cure = "move the channels last with x.transpose(0, 2, 3, 1)" if channels_first else "give RGB images"
+            raise ValueError(f"{name}: {part}_x must be (N, H, W, 3) with N > 0, got {x.shape}: {cure}")
+        if x.dtype != np.uint8:
+            cure = "scale it to 0..255, then x.astype(np.uint8)"
+            raise ValueError(f"{name}: {part}_x must be uint8 in 0..255, got {x.dtype}: {cure}")
+        if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+            cure = "one class number for each image, as y.astype(np.int64) makes them"
+            raise ValueError(f"{name}: {part}_y must be {len(x)} integers, got {y.dtype} of shape {y.shape}: {cure}")
+        num_classes = num_classes or int(y.max()) + 1  # if not given, as the training labels have it: they come first
+        if y.min() < 0 or y.max() >= num_classes:
+            raise ValueError(
+                f"{name}: {part}_y must lie in 0..{num_classes - 1}, got {y.min()}..{y.max()}: "
+                "number the classes from 0, without gaps, and train on all of them"
+            )
+    sizes = {part: x.shape[1:3] for part, (x, _) in parts.items()}
+    if sizes["train"] != sizes["test"]:
+        raise ValueError(f"{name}: train_x has images of {sizes['train']}, test_x of {sizes['test']}: resize them")
+    digest = hashlib.sha256()
+    for x, y in parts.values():
+        digest.update(np.ascontiguousarray(x))
+        digest.update(y.astype(np.int64))
+    pixels = parts["train"][0].reshape(-1, 3)
+    mean, std = pixels.mean(0, dtype=np.float64) / 255, pixels.std(0, dtype=np.float64) / 255
+    mean, std = (torch.tensor(value, dtype=torch.float32) for value in (mean, np.maximum(std, 1e-3)))
+
+    def tensors(x, y):
+        x = torch.from_numpy(x.astype(np.float32)).permute(0, 3, 1, 2).contiguous()  # (N, 3, H, W)
+        x.div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
+        return x, torch.from_numpy(y.astype(np.int64))
+
+    train, test = (tensors(*part) for part in parts.values())
+    classes = classes or tuple(str(k) for k in range(num_classes))
+    return ImageData(name, classes, *train, *test, mean, std, digest.hexdigest())
+
+
+def load_npz(path: str | pathlib.Path, classes: tuple[str, ...] | None = None) -> ImageData:
+    """Read `train_x, train_y, test_x, test_y` (images uint8 (N, H, W, 3), labels from 0) from an .npz file.
+
+    Raises FileNotFoundError, or ValueError for a damaged file or one without these arrays.
+    """
+    path = pathlib.Path(path)
+    names = ("train_x", "train_y", "test_x", "test_y")
+    if not path.exists():
+        raise FileNotFoundError(f"no file {path}: check the path, or use reslab.data.shapes32()")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no zip archive, or is cut short")
+        with np.load(path) as file:
+            missing = [name for name in names if name not in file.files]
+            if missing:
+                raise ValueError(f"no array {', '.join(missing)}; found {', '.join(file.files) or 'none'}")
+            arrays = [file[name] for name in names]
+    except Exception as error:  # a damaged file can raise nearly anything, zlib.error and NotImplementedError among it
+        cure = f"save it with np.savez(path, {', '.join(f'{name}=...' for name in names)})"
+        raise ValueError(f"cannot read {path} as an npz file of images ({error}): {cure}") from error
+    return from_arrays(path.stem, *arrays, classes)
+
+
+def cifar10(root: str | pathlib.Path | None = None, download: bool = True) -> ImageData:
+    """CIFAR-10, 50,000 + 10,000 images of 32x32; Krizhevsky 2009. From `root`, or downloaded to it once (170 MB).
+
+    root: by default ~/.cache/reslab. A broken download is taken up where it stopped; the checksum is verified.
+    Raises OSError, naming the cause and the cure, if the files cannot be had.
+    """
+    root = pathlib.Path("~/.cache/reslab" if root is None else root).expanduser()
+
+    def read():
+        return [datasets.CIFAR10(root, train=train) for train in (True, False)]
+
+    try:
+        train, test = read()
+    except RuntimeError as error:  # torchvision's word for: not there, or damaged
+        if not download:
+            raise FileNotFoundError(f"no CIFAR-10 in {root}: allow the download, or use shapes32()") from error
+        archive = root / datasets.CIFAR10.filename
+        fetch(datasets.CIFAR10.url, archive, datasets.CIFAR10.tgz_md5)
+        try:
+            datasets.utils.extract_archive(str(archive), str(root))
+        except OSError as error:
+            raise OSError(f"cannot unpack {archive} ({error}): free some space or give another root=") from error
+        train, test = read()
+    return from_arrays("CIFAR-10", train.data, train.targets, test.data, test.targets, tuple(train.classes))
+
+
+def receive(url: str, start: int) -> Iterator[tuple[int, bytes]]:
+    """Yield each piece of `url` and its position, from byte `start` on or, if the server cannot skip, from 0.
+
+    Raises ConnectionError, naming the cause and the cure.
+    """
+    offline = "without a network, use reslab.data.shapes32(), which needs no download"
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            position = start if response.status == 206 else 0
+            while piece := response.read(1 << 20):
+                yield position, piece
+                position += len(piece)
+            if response.length:  # read() alone does not tell an early end from the end
+                raise ConnectionError(f"{response.length} bytes are missing")
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # 416: nothing is left to send
+            raise ConnectionError(f"cannot download {url} ({error}): try later; {offline}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionError(f"the download of {url} broke off ({error}): call again to go on; {offline}") from error
+
+
+def fetch(url: str, path: pathlib.Path, md5: str) -> None:
+    """Download `url` to `path`, going on from a broken download, and verify the MD5 checksum.
+
+    Raises OSError, naming the cause and the cure. What has arrived stays in `path`.part for the next try, unless all
+    has arrived and is wrong.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            if datasets.utils.check_integrity(path, md5):
+                return
+            path.replace(part)  # perhaps another program's broken download: what has arrived so far
+        with part.open("ab") as file:
+            for position, piece in receive(url, file.tell()):
+                if position < file.tell():  # the server cannot skip what is here: it comes again
+                    file.seek(position)
+                    file.truncate()
+                file.write(piece)
+        right = datasets.utils.check_integrity(part, md5)
+        if right:
+            part.replace(path)
+        else:
+            part.unlink()
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise OSError(f"cannot write to {path.parent} ({error}): free some space or give another root=") from error
+    if not right:
+        raise OSError(f"{path.name} from {url} has not the MD5 {md5} and was deleted: call again, or use shapes32()")
+
+
+def random_crop_flip(x: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
+    """Shift each image by up to `pad` pixels each way, zeros moving in, and mirror half of them; He et al. 2015, 4.2.
+
+    Shapes: (N, C, H, W) to the same. Zeros are the mean colour of a normalised image.
+    """
+    n, _, height, width = x.shape
+    top, left = torch.randint(0, 2 * pad + 1, (2, n, 1), generator=generator)
+    mirror = torch.rand(n, 1, generator=generator) < 0.5
+    across = torch.arange(width).expand(n, width)
+    rows = torch.arange(height) + top  # (N, H)
+    columns = torch.where(mirror, across.flip(1), across) + left  # (N, W)
+    x = F.pad(x, (pad, pad, pad, pad)).permute(0, 2, 3, 1)  # (N, H + 2 pad, W + 2 pad, C)
+    image, rows, columns = torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None]
+    return x[image.to(x.device), rows.to(x.device), columns.to(x.device)].permute(0, 3, 1, 2)  # (N, C, H, W)
+
+
+def shapes32(n: int = 5000, seed: int = 0) -> ImageData:
+    """Ten drawn shapes on striped grounds, 32x32: `n` training and n / 5 test images, the same for the same seed.
+
+    Like a photograph, an image has a weak cue (colours that lean to a class), a middle one (how much of the ground
+    is covered, and where) and a strong one (the outline), so that a network learns it little by little.
+    Raises ValueError if n < 50.
+    """
+    if n < 50:
+        raise ValueError(f"n must be at least 50, five images of each shape, got {n}")
+    train = draw_shapes(n, np.random.default_rng([seed, 0]))
+    test = draw_shapes(n // 5, np.random.default_rng([seed, 1]))
+    return from_arrays("shapes32", *train, *test, SHAPES)
+
+
+def draw_shapes(n: int, rng: np.random.Generator, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """`n` images uint8 (n, size, size, 3) and labels (n,), in random order, the classes equal in number or nearly."""
+    labels = rng.permutation(np.arange(n) % len(SHAPES))
+
+    def uniform(low, high):
+        return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+
+    def leaning(hue, spread):  # a hue near the given one; hues are cyclic in 0..1
+        return (hue + rng.normal(0, spread, n)).reshape(n, 1, 1).astype(np.float32)
+
+    axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1  # pixel centres in -1..1
+    x, y = np.meshgrid(axis, axis)
+
+    scale, turn = uniform(0.6, 0.95), uniform(0, 2 * np.pi)
+    dx, dy = (x - uniform(-0.25, 0.25)) / scale, (y - uniform(-0.25, 0.25)) / scale
+    u, v = np.cos(turn) * dx + np.sin(turn) * dy, np.cos(turn) * dy - np.sin(turn) * dx
+    depth = np.empty((n, size, size), np.float32)
+    for label, shape in enumerate(SHAPES):
+        chosen = labels == label
+        depth[chosen] = depth_inside(shape, u[chosen], v[chosen])
+    cover = np.clip(0.5 + depth * scale * size / 2, 0, 1)[..., None]  # 0 outside, 1 inside, soft over one pixel
+
+    stripe_turn, stripe_step, stripe_start = uniform(0, np.pi), uniform(4, 14), uniform(0, 2 * np.pi)
+    wave = np.sin((x * np.cos(stripe_turn) + y * np.sin(stripe_turn)) * stripe_step + stripe_start)
+    ground_value = uniform(0.2, 0.9) * (1 - uniform(0.1, 0.6) * (0.5 + 0.5 * wave))
+    # The ground's hue runs three times round the wheel over the classes, the shape's once: two different weak cues.
+    ground = hsv_to_rgb(leaning(0.5 + 0.3 * labels, 0.12), uniform(0.2, 1), ground_value)
+    shape = hsv_to_rgb(leaning(0.1 * labels, 0.12), uniform(0.2, 1), uniform(0.3, 1))
+    image = ground + cover * (shape - ground) + rng.normal(0, 0.08, ground.shape).astype(np.float32)
+    return (image.clip(0, 1) * 255).round().astype(np.uint8), labels
+
+
+def depth_inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """How far inside the outline the point (u, v) lies, negative outside; the shape fills about the unit disc."""
+    r, across, down = np.hypot(u, v), np.abs(u), np.abs(v)
+    if shape in ("triangle", "pentagon", "hexagon"):
+        sides, radius = {"triangle": (3, 1.05), "pentagon": (5, 0.95), "hexagon": (6, 0.92)}[shape]
+        angles = 2 * np.pi * np.arange(sides) / sides
+        return radius * np.cos(np.pi / sides) - np.max([u * np.cos(a) + v * np.sin(a) for a in angles], axis=0)
+    if shape == "star":
+        to_tip = 2 * np.abs(np.arctan2(v, u) / (2 * np.pi / 5) % 1 - 0.5)  # 1 at a tip, 0 between two
+        return 0.42 + 0.6 * to_tip**1.5 - r
+    if shape == "cross":
+        return np.maximum(np.minimum(0.95 - across, 0.27 - down), np.minimum(0.95 - down, 0.27 - across))
+    return {
+        "disc": 0.85 - r,
+        "square": 0.75 - np.maximum(across, down),
+        "ring": 0.2 - np.abs(r - 0.7),
+        "crescent": np.minimum(0.9 - r, np.hypot(u - 0.45, v) - 0.65),
+        "bar": np.minimum(0.98 - across, 0.3 - down),
+    }[shape]
+
+
+def hsv_to_rgb(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) in 0..1 from hue (any real, cyclic with period 1), saturation and value in 0..1."""
+    sector = (6 * hue[..., None] + np.array([5, 3, 1], np.float32)) % 6
+    return value[..., None] * (1 - saturation[..., None] * np.clip(np.minimum(sector, 4 - sector), 0, 1))

@@ -1,0 +1,155 @@
+"""Plain and residual networks for small images, in the words of He et al. 2015 (arXiv 1512.03385, section 4.2).
+
+A net of depth 6n + 2 is a 3x3 convolution (the stem), three stages of n blocks, global average pooling and one
+linear layer. A block is two 3x3 convolutions: 1 + 3 * n * 2 + 1 = 6n + 2 layers with weights.
+
+    output      32x32     16x16     8x8
+    layers     1 + 2n        2n      2n    (+ 1 linear)
+    filters        16        32      64
+
+Parameters with option-A shortcuts, plain or residual: 0.27 M (20), 0.46 M (32), 0.66 M (44), 0.85 M (56), 1.7 M (110).
+"""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ZeroPadShortcut(nn.Module):
+    """Option A where the shape changes: take every second pixel, fill the new channels with zeros. No parameters.
+
+    Shapes: (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), rounded up.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int):
+        super().__init__()
+        self.stride = stride
+        # The paper does not say where the new channels go. Half before and half after, as most public code has it.
+        before = (out_channels - in_channels) // 2
+        self.new_channels = (before, out_channels - in_channels - before)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, :, :: self.stride, :: self.stride]  # (N, in, H / stride, W / stride)
+        return F.pad(x, (0, 0, 0, 0, *self.new_channels))  # (N, out, H / stride, W / stride)
+
+
+def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    """Eq. 2 of the paper, W_s x: a learned 1x1 convolution, with batch normalisation. Shapes as in ZeroPadShortcut."""
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
+
+
+def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """The shortcut of one block; He et al. 2015, Table 3.
+
+    Option "A": identity, zero-padding where the shape changes. "B": identity, projection where it changes.
+    "C": projection everywhere. Raises ValueError for any other option.
+    """
+    if option not in ("A", "B", "C"):
+        raise ValueError(f"unknown shortcut {option!r}: choose 'A' (zero-padding), 'B' or 'C' (projections)")
+    same_shape = stride == 1 and in_channels == out_channels
+    if option == "C" or (option == "B" and not same_shape):
+        return projection(in_channels, out_channels, stride)
+    return nn.Identity() if same_shape else ZeroPadShortcut(in_channels, out_channels, stride)
+
+
+class BasicBlock(nn.Module):
+    """y = relu(F(x) + shortcut(x)); He et al. 2015, Eq. 1 and Fig. 2.
+
+    F is two 3x3 convolutions, each followed by batch normalisation, with a ReLU between them.
+    Shapes: x is (N, in_channels, H, W), y is (N, out_channels, H / stride, W / stride).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, shortcut: nn.Module | None = None):
+        super().__init__()
+        # A convolution before batch normalisation needs no bias: the normalisation subtracts it again.
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.shortcut = shortcut if shortcut is not None else nn.Identity()
+
+    def residual(self, x: Tensor) -> Tensor:
+        """F(x), what the block adds to its input."""
+        x = F.relu(self.bn1(self.conv1(x)))  # (N, out, H / stride, W / stride)
+        return self.bn2(self.conv2(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.residual(x) + self.shortcut(x))
+
+
+class PlainBlock(BasicBlock):
+    """y = relu(F(x)): the same layers and parameters, without the sum. Shapes as in BasicBlock."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.residual(x))
+
+
+class CifarNet(nn.Module):
+    """Stem, three stages of `n` blocks at widths w, 2w, 4w, and a linear head; He et al. 2015, section 4.2.
+
+    `make_block(in_channels, out_channels, stride)` builds one block.
+    Shapes: images (N, 3, H, W) to class scores (N, num_classes). The paper has H = W = 32.
+    """
+
+    def __init__(self, n: int, make_block: Callable[[int, int, int], nn.Module], width: int, num_classes: int):
+        super().__init__()
+
+        def stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+            first = make_block(in_channels, out_channels, stride)
+            return nn.Sequential(first, *(make_block(out_channels, out_channels, 1) for _ in range(n - 1)))
+
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.stage1 = stage(width, width, stride=1)
+        self.stage2 = stage(width, 2 * width, stride=2)
+        self.stage3 = stage(2 * width, 4 * width, stride=2)
+        self.head = nn.Linear(4 * width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, w, H, W)
+        x = self.stage1(x)  # (N, w, H, W)
+        x = self.stage2(x)  # (N, 2w, H / 2, W / 2)
+        x = self.stage3(x)  # (N, 4w, H / 4, W / 4)
+        x = x.mean(dim=(2, 3))  # (N, 4w), global average pooling
+        return self.head(x)  # (N, num_classes)
+
+
+def initialise(model: nn.Module) -> None:
+    """He initialisation, Var(w) = 2 / n_out, of every convolution, in place; He et al., arXiv 1502.01852, Eq. 14."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def zero_init_residual(model: nn.Module) -> None:
+    """Set the last batch-norm weight of every residual block to zero, in place, so that F(x) = 0 at the start.
+
+    Goyal et al. 2017, arXiv 1706.02677, section 5.1. A plain block is left alone: it would pass nothing on.
+    """
+    for module in model.modules():
+        if isinstance(module, BasicBlock) and not isinstance(module, PlainBlock):
+            nn.init.zeros_(module.bn2.weight)
+
+
+def cifar_net(
+    depth: int, *, residual: bool = True, shortcut: str = "A", width: int = 16, num_classes: int = 10
+) -> CifarNet:
+    """The plain or residual net of the given depth, He-initialised from torch's current random state.
+
+    With shortcut "A", the plain and the residual net of one depth have the same parameters, name by name.
+    Raises ValueError unless depth = 6n + 2 with n >= 1 and shortcut is "A", "B" or "C".
+    """
+    n, rest = divmod(depth - 2, 6)
+    if n < 1 or rest:
+        near = max(8, 6 * round((depth - 2) / 6) + 2)
+        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, 32, ...), got {depth}: the nearest is {near}")
+
+    def make_block(in_channels: int, out_channels: int, stride: int) -> BasicBlock:
+        bypass = make_shortcut(shortcut, in_channels, out_channels, stride)  # a plain net refuses an unknown one too
+        if not residual:
+            return PlainBlock(in_channels, out_channels, stride)
+        return BasicBlock(in_channels, out_channels, stride, bypass)
+
+    model = CifarNet(n, make_block, width, num_classes)
+    initialise(model)
+    return model

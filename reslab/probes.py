@@ -1,0 +1,102 @@
+"""Look inside a network: gradient norms, captured activations, counts of parameters, layers and multiply-adds."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def weighted_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """The convolutions and linear layers on the main path, by name, in order of depth.
+
+    These are the layers that "56" counts. Projections are left out: they lie on shortcuts (He et al. 2015, Table 3).
+    """
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and "shortcut" not in name.split(".")
+    }
+
+
+def parameter_count(model: nn.Module) -> int:
+    """How many numbers training can change."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@contextlib.contextmanager
+def capture(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+    """Keep the outputs of the named modules while the context is open; the hooks are gone when it closes.
+
+        with capture(model, ["stage1.0", "stage3.8"]) as activations:
+            model(x)
+        activations["stage1.0"]  # (N, C, H, W), detached
+
+    Raises ValueError, with names that exist, for a name that does not.
+    """
+    modules, names, activations = dict(model.named_modules()), list(names), {}
+    unknown = [name for name in names if name not in modules]
+    if unknown:
+        raise ValueError(f"no module named {', '.join(unknown)}; there are {', '.join(filter(None, modules))}")
+
+    def keep(name):
+        def hook(module, inputs, output):
+            activations[name] = output.detach()
+
+        return hook
+
+    hooks = [modules[name].register_forward_hook(keep(name)) for name in names]
+    try:
+        yield activations
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def gradient_norms(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
+    """The L2 norm of d(cross-entropy)/d(weight) for each weighted layer, in order of depth, in train mode.
+
+    Works on a copy: gradients, batch-norm statistics and mode of `model` stay as they are, and so does torch's random
+    state. Frozen layers are measured too. Shapes: x (N, 3, H, W), y (N,).
+    """
+    model = copy.deepcopy(model).train().requires_grad_(True)
+    layers = weighted_layers(model)
+    with torch.random.fork_rng():  # for layers that draw numbers, such as dropout
+        loss = F.cross_entropy(model(x), y)
+    gradients = torch.autograd.grad(loss, [layer.weight for layer in layers.values()])
+    return {name: gradient.norm().item() for name, gradient in zip(layers, gradients, strict=True)}
+
+
+def mac_count(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
+    """Multiply-adds of all convolutions and linear layers for one image (C, H, W), shortcuts included.
+
+    The paper's "FLOPs" count the same thing. Additions, batch norm and ReLU are not counted.
+    """
+    model = copy.deepcopy(model).eval()  # the hooks and the mode are the copy's
+    total = 0
+
+    def add(module, inputs, output):
+        nonlocal total
+        per_output = module.weight[0].numel()  # inputs that one output number is summed over
+        total += per_output * output[0].numel()
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(add)
+    weight = next(model.parameters())
+    with torch.no_grad():
+        model(torch.zeros(1, *image_shape, dtype=weight.dtype, device=weight.device))
+    return total
+
+
+def first_to_last(norms: dict[str, float]) -> float:
+    """Gradient norm of the first convolution over that of the last: far below 1 it vanishes, far above 1 it explodes.
+
+    The linear layer is left out: it is no convolution, and its gradient has another scale.
+    """
+    values = list(norms.values())
+    first, last = values[0], values[-2]
+    return first / last if last else math.inf

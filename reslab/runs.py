@@ -1,0 +1,248 @@
+"""Recorded runs: experiments too long for a chapter, with all that made them.
+
+    python -m reslab.runs --list
+    python -m reslab.runs degradation --data cifar10-mini.npz
+    python -m reslab.runs learning_rates --data shapes16
+
+A plan is a list of runs. Each run is written to results/PLAN/RUN.json and skipped if that file is there; a run that
+was cut off goes on from its last epoch. A file holds the run, command, versions, machine, data, seconds and history.
+"""
+
+import argparse
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import re
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+import reslab
+from reslab import data, models, probes, train
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network, trained once. `init` is "he", or "zero_gamma" for models.zero_init_residual."""
+
+    depth: int
+    residual: bool
+    init: str
+    width: int
+    config: train.TrainConfig
+
+    @property
+    def name(self) -> str:
+        """For example residual-56-zero_gamma-lr0.1-seed0."""
+        kind = "residual" if self.residual else "plain"
+        init = "" if self.init == "he" else f"-{self.init}"
+        return f"{kind}-{self.depth}{init}-lr{self.config.lr:g}-seed{self.config.seed}"
+
+
+def degradation_plan() -> list[Run]:
+    """Plain and residual nets under one recipe, on images that stay as they are."""
+    kinds = [(False, "he"), (True, "he"), (True, "zero_gamma")]
+    return [
+        Run(depth, residual, init, 16, train.TrainConfig(epochs=12, batch_size=64, execution="auto", seed=seed))
+        for depths in ((20, 56), (32, 44))  # the ends first
+        for seed in (0, 1, 2)
+        for depth in depths
+        for residual, init in kinds
+    ]
+
+
+def learning_rates_plan() -> list[Run]:
+    """Is a plain net only trained at the wrong rate? The live experiment of chapter 4 at a range of rates."""
+    return [
+        Run(depth, residual, "he", 8, train.TrainConfig(epochs=5, batch_size=64, lr=lr, test_every=5, seed=seed))
+        for seed in (0, 1, 2)
+        for lr in (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
+        for depth, residual in ((56, False), (56, True), (20, False))
+    ]
+
+
+def depths_plan() -> list[Run]:
+    """The live experiment of chapter 4 over ten seeds, and residual nets with zero gamma beside it."""
+    return [
+        Run(depth, residual, init, 8, train.TrainConfig(epochs=5, batch_size=64, test_every=5, seed=seed))
+        for seed in range(10)
+        for depth in (8, 20, 32, 56)
+        for residual, init in ((False, "he"), (True, "he"), (True, "zero_gamma"))
+    ]
+
+
+PLANS = {"degradation": degradation_plan, "depths": depths_plan, "learning_rates": learning_rates_plan}
+
+
+def results_folder() -> pathlib.Path:
+    """The folder of recorded runs: inside the package where reslab was installed, beside it in a checkout."""
+    package = pathlib.Path(__file__).parent
+    installed = package / "results"
+    return installed if installed.is_dir() else package.parent / "results"
+
+
+def read(plan: str) -> dict[str, dict]:
+    """The recorded runs of a plan, by run name. Raises FileNotFoundError, naming the command, if there are none."""
+    files = sorted((results_folder() / plan).glob("*.json"))
+    if not files:
+        raise FileNotFoundError(f"no recorded runs in results/{plan}: make them with `python -m reslab.runs {plan}`")
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def provenance(record: dict) -> str:
+    """One line: what made a recorded run."""
+    return (
+        f"{record['command']} | {record['data']['name']}, {record['data']['train_images']} images | "
+        f"{record['machine']['processor']}, {record['machine']['threads']} threads | "
+        f"torch {record['versions']['torch']} | {record['date']} | {record['seconds']:.0f} s"
+    )
+
+
+def write(path: pathlib.Path, record: dict) -> None:
+    """Write JSON so that a kill leaves the old file or the new one, never half of one; an epoch takes one line."""
+    lines = []
+    for key, value in record.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if key == "history":
+            text = "[\n  " + ",\n  ".join(json.dumps(epoch) for epoch in value) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write("{\n" + ",\n".join(lines) + "\n}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def versions() -> dict[str, str]:
+    """The versions that may change a result."""
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")}
+    return {"python": platform.python_version(), **packages, "reslab": reslab.__version__}
+
+
+def machine() -> dict:
+    """What kind of machine this is; nothing that tells which one."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        processor = found[1] if found else processor
+    return {"processor": processor, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+
+
+def execute(run: Run, images: data.ImageData, *, folder: pathlib.Path, command: str, device: str = "cpu") -> dict:
+    """Do one run, or what is left of it, and write its record to `folder`/NAME.json. Returns the record."""
+    torch.manual_seed(run.config.seed)
+    model = models.cifar_net(run.depth, residual=run.residual, width=run.width, num_classes=len(images.classes))
+    if run.init == "zero_gamma":
+        models.zero_init_residual(model)
+    model.to(device)
+    probe = images.train_x[:128].to(device), images.train_y[:128].to(device)
+
+    def measure(model) -> dict:
+        return {"gradient_norms": [float(f"{v:.4g}") for v in probes.gradient_norms(model, *probe).values()]}
+
+    started = {"epoch": 0} | measure(model)
+    checkpoint = folder / f"{run.name}.checkpoint"
+    start = time.monotonic()
+
+    def show(record):
+        left = (time.monotonic() - start) / max(1, record["epoch"] - done) * (run.config.epochs - record["epoch"])
+        tested = f", test error {record['test_error']:.3f}" if "test_error" in record else ""
+        told = f"epoch {record['epoch']}/{run.config.epochs}: train loss {record['train_loss']:.3f}{tested}"
+        print(f"  {run.name} {told}, about {left / 60:.1f} min left", flush=True)
+
+    done = len(train.history_of(checkpoint))
+    history = train.train(model, images, run.config, measure=measure, checkpoint=checkpoint, on_epoch=show)
+    record = {
+        "run": dataclasses.asdict(run),
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "versions": versions(),
+        "machine": machine() | {"device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"},
+        "data": {
+            "name": images.name,
+            "train_images": len(images.train_x),
+            "test_images": len(images.test_x),
+            "image_size": list(images.train_x.shape[1:]),
+            "sha256": images.digest,
+        },
+        "parameters": probes.parameter_count(model),
+        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+        "history": [started, *history],
+    }
+    write(folder / f"{run.name}.json", record)
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m reslab.runs", description=__doc__.split("\n")[0])
+    parser.add_argument("plan", nargs="?", choices=sorted(PLANS), help="which runs to do")
+    sources = "cifar10 (downloaded once), shapes32, shapes16 (chapter 4's images), or an .npz file"
+    parser.add_argument("--data", default="cifar10", help=sources)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--seed", type=int, help="only the runs of this seed")
+    parser.add_argument("--only", default="", help="only runs whose name contains this")
+    parser.add_argument("--list", action="store_true", help="show what is done and what is missing, and stop")
+    options = parser.parse_args(arguments)
+    if options.plan is None and not options.list:
+        parser.error("name a plan, or ask for --list")
+
+    try:
+        for plan in [options.plan] if options.plan else sorted(PLANS):
+            work(plan, options)
+    except (OSError, ValueError, train.Diverged) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def work(plan: str, options: argparse.Namespace) -> None:
+    """List the runs of a plan, or do those that are missing. Raises ValueError if a record there is another run's."""
+    folder = results_folder() / plan
+    todo = [run for run in PLANS[plan]() if options.only in run.name and options.seed in (None, run.config.seed)]
+    if options.list:
+        for run in todo:
+            epochs = len(train.history_of(folder / f"{run.name}.checkpoint"))
+            done = (folder / f"{run.name}.json").exists()
+            print(f"{plan}/{run.name}:", "done" if done else f"{epochs}/{run.config.epochs} epochs")
+        return
+    if not todo:
+        raise ValueError(f"no run of {plan} matches --seed and --only: see --list")
+    images = load(options.data)
+    folder.mkdir(parents=True, exist_ok=True)
+    command = f"python -m reslab.runs {plan} --data {pathlib.Path(options.data).name}"
+    for run in todo:
+        file = folder / f"{run.name}.json"
+        if not file.exists():
+            print(f"{run.name}:", flush=True)
+            execute(run, images, folder=folder, command=command, device=options.device)
+            continue
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["run"] != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
+            raise ValueError(f"{file} holds a run of another config or other data: move it away first")
+        (folder / f"{run.name}.checkpoint").unlink(missing_ok=True)  # left by a kill just after the record was written
+        print(f"{run.name}: done", flush=True)
+
+
+def load(source: str) -> data.ImageData:
+    """Images by word or path: "cifar10", "shapes32", "shapes16" (chapter 4's images), or an .npz file."""
+    if source == "cifar10":
+        return data.cifar10()
+    if source == "shapes32":
+        return data.shapes32()
+    if source == "shapes16":
+        return data.shapes32(2560).halved()
+    return data.load_npz(source)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The networks: the paper's counts, the block's equation, and a peer's trained weights as an outside reference."""
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reslab import models
+from reslab.models import BasicBlock, PlainBlock, ZeroPadShortcut, cifar_net
+
+PAPER = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}  # 0.27 M ... 1.7 M, exactly
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"  # real images, beside the checkout or absent
+
+
+def numbers(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def layout(model):
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("depth", PAPER)
+def test_parameters_equal_the_papers_table(depth):
+    plain, residual = cifar_net(depth, residual=False), cifar_net(depth)
+    assert numbers(plain) == numbers(residual) == PAPER[depth]
+    assert layout(plain) == layout(residual)
+
+
+@pytest.mark.parametrize("depth", [8, 20, 56])
+def test_projections_add_what_they_must(depth):
+    def conv_and_bn(inputs, outputs):
+        return inputs * outputs + 2 * outputs
+
+    n = (depth - 2) // 6
+    widening = conv_and_bn(16, 32) + conv_and_bn(32, 64)
+    same = n * conv_and_bn(16, 16) + (n - 1) * (conv_and_bn(32, 32) + conv_and_bn(64, 64))
+    a, b, c = (numbers(cifar_net(depth, shortcut=option)) for option in "ABC")
+    assert (b - a, c - b) == (widening, same)
+
+
+@pytest.mark.parametrize(("residual", "shortcut"), [(False, "A"), (True, "A"), (True, "B"), (True, "C")])
+@pytest.mark.parametrize(("size", "sizes"), [(32, (32, 16, 8)), (16, (16, 8, 4)), (15, (15, 8, 4))])
+def test_stage_shapes(residual, shortcut, size, sizes):
+    model, seen = cifar_net(14, residual=residual, shortcut=shortcut, num_classes=7), {}
+    for name, module in model.named_children():
+        module.register_forward_hook(lambda _, __, y, name=name: seen.update({name: tuple(y.shape)}))
+    model(torch.randn(2, 3, size, size))
+    expected = {f"stage{k}": (2, 16 * 2 ** (k - 1), s, s) for k, s in enumerate(sizes, 1)}
+    assert seen == {"stem": (2, 16, size, size), **expected, "head": (2, 7)}
+    assert [len(stage) for stage in (model.stage1, model.stage2, model.stage3)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("depth", "nearest"), [(-4, 8), (0, 8), (2, 8), (7, 8), (18, 20), (21, 20), (57, 56)])
+def test_a_depth_that_is_not_6n_plus_2(depth, nearest):
+    with pytest.raises(ValueError, match=rf"6n \+ 2.*got {depth}.*nearest is {nearest}$"):
+        cifar_net(depth)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("shortcut", ["D", "a", "", "AB", None])
+def test_an_unknown_shortcut(residual, shortcut):
+    with pytest.raises(ValueError, match=f"unknown shortcut {shortcut!r}.*'A'.*'B'.*'C'"):
+        cifar_net(8, residual=residual, shortcut=shortcut)
+
+
+def normalised(x, bn, train):
+    dims = (0, 2, 3)
+    mean, var = (x.mean(dims), x.var(dims, unbiased=False)) if train else (bn.running_mean, bn.running_var)
+    x = (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
+    return x * bn.weight[:, None, None] + bn.bias[:, None, None]
+
+
+@pytest.mark.parametrize("kind", ["identity", "A", "B", "plain", "plain wider"])
+@pytest.mark.parametrize("train", [True, False])
+def test_a_block_is_its_equation(kind, train):
+    inputs, outputs, stride = (4, 4, 1) if kind in ("identity", "plain") else (4, 6, 2)
+    make = PlainBlock if kind.startswith("plain") else BasicBlock
+    block = make(inputs, outputs, stride)
+    if kind in "AB":
+        block.shortcut = models.make_shortcut(kind, inputs, outputs, stride)
+    block = block.double().train(train)
+    for name, value in block.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            value.copy_(torch.rand(value.shape) + 0.1 if "var" in name else torch.randn(value.shape))
+    x = torch.randn(5, 4, 9, 9, dtype=torch.float64)
+
+    h = F.conv2d(x, block.conv1.weight, stride=stride, padding=1)
+    h = normalised(h, block.bn1, train).clamp(min=0)
+    h = normalised(F.conv2d(h, block.conv2.weight, padding=1), block.bn2, train)
+    if kind == "identity":
+        h = h + x
+    if kind == "A":
+        h[:, 1:5] += x[:, :, ::2, ::2]
+    if kind == "B":
+        convolution, bn = block.shortcut
+        h = h + normalised(F.conv2d(x, convolution.weight, stride=2), bn, train)
+    torch.testing.assert_close(block(x), h.clamp(min=0))
+
+
+def test_plain_and_residual_blocks_differ_by_the_input_alone():
+    residual, plain, x = BasicBlock(3, 3), PlainBlock(3, 3), torch.randn(4, 3, 5, 5)
+    plain.load_state_dict(residual.state_dict())
+    torch.testing.assert_close(plain.residual(x), residual.residual(x))
+    torch.testing.assert_close(plain(x), residual.residual(x).relu())
+    torch.testing.assert_close(residual(x), (plain.residual(x) + x).relu())
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "stride"), [(4, 8, 2), (3, 8, 2), (2, 3, 1), (3, 3, 3)])
+def test_zero_padding_index_by_index(inputs, outputs, stride):
+    x = torch.randn(2, inputs, 7, 6)
+    expected = torch.zeros(2, outputs, -(-7 // stride), -(-6 // stride))
+    for n, c, i, j in itertools.product(*map(range, (2, inputs, *expected.shape[2:]))):
+        expected[n, (outputs - inputs) // 2 + c, i, j] = x[n, c, i * stride, j * stride]
+    shortcut = ZeroPadShortcut(inputs, outputs, stride)
+    assert torch.equal(shortcut(x), expected) and numbers(shortcut) == 0
+
+
+@pytest.mark.parametrize("shortcut", "ABC")
+def test_zero_init_makes_each_block_its_shortcut(shortcut):
+    model = cifar_net(14, shortcut=shortcut, width=4)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    models.zero_init_residual(model)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {f"stage{k}.{i}.bn2.weight" for k in (1, 2, 3) for i in (0, 1)}
+    for block in (m for m in model.modules() if isinstance(m, BasicBlock)):
+        x = torch.randn(3, block.conv1.in_channels, 8, 8)
+        if isinstance(block.shortcut, torch.nn.Identity):
+            assert torch.equal(block(x), x.relu())
+        assert torch.equal(block.eval()(x), block.shortcut(x).relu())
+
+
+def test_zero_init_leaves_a_plain_net_alone():
+    model = cifar_net(14, residual=False, width=4)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    models.zero_init_residual(model)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_he_initialisation():
+    torch.manual_seed(0)
+    for name, module in cifar_net(20, shortcut="C").named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            weight, outgoing = module.weight.detach(), module.out_channels * module.kernel_size[0] ** 2
+            spread, n = (2 / outgoing) ** 0.5, weight.numel()
+            # five standard errors: fan_in instead of fan_out is far outside wherever the two differ
+            assert abs(weight.std() / spread - 1) < 5 / (2 * n) ** 0.5, name
+            assert abs(weight.mean()) < 5 * spread / n**0.5, name
+
+
+def test_the_same_seed_gives_the_same_net():
+    def build(seed):
+        torch.manual_seed(seed)
+        return cifar_net(8, width=2).state_dict()
+
+    assert all(map(torch.equal, build(0).values(), build(0).values()))
+    assert not torch.equal(build(0)["stem.0.weight"], build(1)["stem.0.weight"])
+
+
+OUR_NAMES = {r"^conv1\.": "stem.0.", r"^bn1\.": "stem.1.", r"^layer(?=\d)": "stage", r"^linear\.": "head."}
+
+
+def test_a_peers_trained_weights_reach_their_accuracy():
+    weights, images = DATA / "peer-resnet20-cifar10.th", DATA / "cifar10-mini.npz"
+    if not (weights.exists() and images.exists()):
+        pytest.skip(f"{weights.name} and {images.name} are not in ../shared/data")
+    saved = {}
+    for name, value in torch.load(weights, map_location="cpu", weights_only=True)["state_dict"].items():
+        for theirs, ours in OUR_NAMES.items():
+            name = re.sub(theirs, ours, name.removeprefix("module."))
+        saved[name] = value
+    with np.load(images) as file:
+        x = torch.from_numpy(file["test_x"]).permute(0, 3, 1, 2) / 255
+        y = torch.from_numpy(file["test_y"])
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+    x = (x - mean) / std
+
+    def accuracy(model, n):
+        missing, unexpected = model.load_state_dict(saved, strict=False)
+        assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
+        with torch.no_grad():
+            scores = torch.cat([model.eval()(part) for part in x[:n].split(250)])
+        return (scores.argmax(1) == y[:n]).double().mean()
+
+    assert accuracy(cifar_net(20), 1000) >= 0.91
+    assert accuracy(cifar_net(20, residual=False), 250) < 0.5  # the same weights without the shortcuts
