@@ -294,6 +294,8 @@ def notebook_problems(name, notebook):
         yield f"the line `SEED = 0` stands there {seeds} times, not once"
     if not any(function.split(".")[-1] == "claim" for tree in trees for function, _ in calls(tree)):
         yield "no claim"
+    if any("*" in imported(tree) for tree in trees):
+        yield "a star import"
 
     steps = exercises(code)
     for exercise, done in steps.items():
@@ -447,6 +449,7 @@ CLASS_STUB = (
         (put(1, "source", "SEED = 1"), "`SEED = 0` stands there 0 times"),
         (put(1, "source", "SEED = 0\nSEED = 0"), "`SEED = 0` stands there 2 times"),
         (put(2, "source", "claimed = True"), "no claim"),
+        (put(2, "source", "from math import *"), "a star import"),
         (
             put(4, "source", "def a(x):\n    return x"),
             "exercise a is open solution, not attempted, hidden solution, right",
