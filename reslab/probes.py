@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import math
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -90,13 +89,3 @@ def mac_count(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
     with torch.no_grad():
         model(torch.zeros(1, *image_shape, dtype=weight.dtype, device=weight.device))
     return total
-
-
-def first_to_last(norms: dict[str, float]) -> float:
-    """Gradient norm of the first convolution over that of the last: far below 1 it vanishes, far above 1 it explodes.
-
-    The linear layer is left out: it is no convolution, and its gradient has another scale.
-    """
-    values = list(norms.values())
-    first, last = values[0], values[-2]
-    return first / last if last else math.inf

@@ -19,7 +19,8 @@ def no_log(monkeypatch):
 @pytest.mark.parametrize("margin", [None, 0, 0.123456, np.float32(1), torch.tensor(0.5)])
 def test_prints_a_line_that_does_not_change_with_the_margin(holds, margin, capsys):
     assert claim("4.1", "Deeper is worse.", holds, margin=margin) is None
-    assert capsys.readouterr() == ("✓ 4.1  Deeper is worse.\n", "")
+    assert claim("4.1", "Deeper is worse.", holds, margin=margin, recorded=3) is None
+    assert capsys.readouterr() == ("✓ 4.1  Deeper is worse.\n" * 2, "")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "claims": {"runs"},
     "checks": {"models", "probes"},
 }
-MOST_LINES = 1600
+MOST_LINES = 1500  # without checks.py, which grows with the exercises and which no chapter builds on
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -88,7 +88,7 @@ def test_the_package_follows_the_design():
 def test_the_package_stays_small():
     lines = {name: len(source.splitlines()) for name, source in MODULES.items()}
     print("lines of reslab:", lines, "in all", sum(lines.values()))
-    assert sum(lines.values()) <= MOST_LINES, lines
+    assert sum(lines.values()) - lines["checks"] <= MOST_LINES, lines
 
 
 @pytest.mark.parametrize(

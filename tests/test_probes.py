@@ -157,8 +157,3 @@ def test_as_many_weighted_layers_as_the_depth_says(depth, residual, shortcut):
         layer.register_forward_hook(lambda *_, name=name: called.append(name))
     model(torch.randn(2, 3, 8, 8))
     assert len(layers) == depth and called == list(layers)  # in the order in which an image meets them
-
-
-@pytest.mark.parametrize(("values", "expected"), [((4, 9, 2, 7), 2), ((0, 1, 7), 0), ((3, 0, 7), float("inf"))])
-def test_first_to_last(values, expected):
-    assert probes.first_to_last(dict(zip("abcde", values, strict=False))) == expected
