@@ -365,7 +365,7 @@ def test_no_helper_is_defined_twice():
 
 def small_notebook():
     """A notebook that just keeps the contract. Its code: set-up, claim, figure, then three cells for each exercise."""
-    link = "https://colab.research.google.com/github/o/n/blob/main/notebooks/04_degradation.ipynb"
+    link = "https://colab.research.google.com/github/the-residual-lab/residual-lab/blob/main/notebooks/04_degradation.ipynb"
     title = f"# 4. Degradation\n[Open]({link})"
     notebook = {"cells": [{"cell_type": "markdown", "source": title, "metadata": {}}], "metadata": {}}
 
