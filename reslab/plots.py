@@ -13,7 +13,7 @@ COLOURS = {"plain": "#D55E00", "residual": "#0072B2"}
 INK, FAINT = "#333333", "#BBBBBB"
 
 STYLE = {
-    "figure.figsize": (7, 4),
+    "figure.figsize": (5.8, 3.6),
     "figure.dpi": 100,
     "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,
