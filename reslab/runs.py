@@ -77,7 +77,22 @@ def depths_plan() -> list[Run]:
     ]
 
 
-PLANS = {"degradation": degradation_plan, "depths": depths_plan, "learning_rates": learning_rates_plan}
+def longer_plan() -> list[Run]:
+    """Does degradation pass with time? The live experiment of chapter 4 with four times the steps."""
+    return [
+        Run(depth, residual, "he", 8, train.TrainConfig(epochs=20, batch_size=64, test_every=20, seed=seed))
+        for seed in range(3)
+        for depth in (8, 20, 32, 56)
+        for residual in (False, True)
+    ]
+
+
+PLANS = {
+    "degradation": degradation_plan,
+    "depths": depths_plan,
+    "learning_rates": learning_rates_plan,
+    "longer": longer_plan,
+}
 
 
 def results_folder() -> pathlib.Path:
@@ -100,7 +115,8 @@ def provenance(record: dict) -> str:
     return (
         f"{record['command']} | {record['data']['name']}, {record['data']['train_images']} images | "
         f"{record['machine']['processor']}, {record['machine']['threads']} threads | "
-        f"torch {record['versions']['torch']} | {record['date']} | {record['seconds']:.0f} s"
+        f"{record['history'][-1]['execution']}, torch {record['versions']['torch']} | "
+        f"{record['date']} | {record['seconds']:.0f} s"
     )
 
 
