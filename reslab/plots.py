@@ -77,10 +77,12 @@ def by_depth(
 ) -> None:
     """One value against depth, a dot for each seed and a line through the means.
 
-    values: {"plain": {depth: [one for each seed]}, "residual": {...}}.
+    values: {"plain": {depth: [one for each seed]}, "residual": {...}}. Dots stand a little beside their depth, so
+    that no kind hides another.
     """
     ends = []
-    for kind, of_depth in values.items():
+    for i, (kind, of_depth) in enumerate(values.items()):
+        beside = 0.7 * (i - (len(values) - 1) / 2)  # in layers
         depths = sorted(of_depth)
         means = [np.mean(of_depth[depth]) for depth in depths]
         colour = COLOURS.get(kind.split(",")[0], INK)
@@ -88,7 +90,7 @@ def by_depth(
         ax.plot(depths, means, line, color=colour)
         fill = "white" if line == ":" else colour
         for depth in depths:
-            ax.plot([depth] * len(of_depth[depth]), of_depth[depth], "o", ms=5, mec=colour, mfc=fill, mew=1)
+            ax.plot([depth + beside] * len(of_depth[depth]), of_depth[depth], "o", ms=5, mec=colour, mfc=fill, mew=1)
         ends.append((depths[-1], means[-1], kind, colour))
     ax.set(xlabel="depth (layers with weights)", ylabel=ylabel, title=title, ylim=(0, None))
     ax.set_xticks(sorted(set().union(*values.values())))
@@ -98,12 +100,13 @@ def by_depth(
 def gradient_profile(ax: Axes, norms: Mapping[str, Sequence[float]], title: str = "") -> None:
     """Gradient norm of each layer's weights, input side left, on a log axis. norms: {label: [layer 1, layer 2, ...]}.
 
-    The first word of a label, "plain" or "residual", chooses its colour; a second line of the same kind is dotted.
+    The first word of a label, "plain" (dashed) or "residual", chooses its colour; a second line of a kind is thicker.
     """
     ends, seen = [], set()
     for label, values in norms.items():
         kind = label.split()[0]
-        ax.semilogy(range(1, len(values) + 1), values, ":" if kind in seen else "-", color=COLOURS.get(kind, INK))
+        style = {"ls": "--" if kind == "plain" else "-", "lw": 2.6 if kind in seen else 1.4}
+        ax.semilogy(range(1, len(values) + 1), values, color=COLOURS.get(kind, INK), **style)
         seen.add(kind)
         ends.append((len(values), values[-1], label, COLOURS.get(kind, INK)))
     ax.set(xlabel="layer, from input to output", ylabel="gradient norm (log axis)", title=title)

@@ -158,7 +158,7 @@ def test_by_depth_holds_its_data():
         plots.COLOURS[k] for k in ("plain", "residual", "residual")
     ]
     dots = [(x, y) for line in lines(ax, "None") for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
-    assert len(dots) == 4 + 9 + 6 and (8, 1.3) in dots and (56, 0.6) in dots
+    assert len(dots) == 4 + 9 + 6 and (8 - 0.7, 1.3) in dots and (56 + 0.7, 0.6) in dots  # beside each other
     assert list(ax.get_xticks()) == [8, 20, 56, 110]  # every depth of every kind
 
 
@@ -166,7 +166,8 @@ def test_gradient_profile_holds_its_data():
     ax = draw(FIGURES["gradient_profile"][0])
     assert ax.get_yscale() == "log"
     assert [list(line.get_ydata()) for line in ax.lines] == list(NORMS.values())
-    assert [line.get_linestyle() for line in ax.lines] == ["-", "-", ":"]
+    assert [line.get_linestyle() for line in ax.lines] == ["--" if "plain" in label else "-" for label in NORMS]
+    assert [line.get_linewidth() for line in ax.lines] == [1.4, 1.4, 2.6]  # the second line of a kind stands out
     assert [colour(line) for line in ax.lines] == [plots.COLOURS[label.split()[0]] for label in NORMS]
 
 
