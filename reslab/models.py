@@ -1,4 +1,5 @@
-"""Plain and residual networks for small images, in the words of He et al. 2015 (arXiv 1512.03385, section 4.2).
+"""Plain and residual networks for small images, in the words of He et al. 2015 (arXiv 1512.03385, section 4.2); and
+deep nets of equal linear layers (MLP), in which the signal can be followed by a calculation.
 
 A net of depth 6n + 2 is a 3x3 convolution (the stem), three stages of n blocks, global average pooling and one
 linear layer. A block is two 3x3 convolutions: 1 + 3 * n * 2 + 1 = 6n + 2 layers with weights.
@@ -11,9 +12,12 @@ Parameters with option-A shortcuts, plain or residual: 0.27 M (20), 0.46 M (32),
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+ACTIVATIONS = {"linear": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class ZeroPadShortcut(nn.Module):
@@ -153,3 +157,62 @@ def cifar_net(
     model = CifarNet(n, make_block, width, num_classes)
     initialise(model)
     return model
+
+
+class MLPLayer(nn.Module):
+    """h = shortcut * x + phi(N(W x + b)), where N is batch normalisation or nothing. Shapes: (N, n_in) to (N, n_out).
+
+    Var(W) = gain^2 / n_in and b = 0 at the start. The shortcut is left out where the shapes differ.
+    """
+
+    def __init__(self, n_in: int, n_out: int, activation: str, gain: float, normalise: bool, shortcut: float):
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_out)
+        self.norm = nn.BatchNorm1d(n_out) if normalise else nn.Identity()
+        self.activation = ACTIVATIONS[activation]()
+        self.shortcut = shortcut if n_in == n_out else 0.0
+        nn.init.normal_(self.linear.weight, std=gain / n_in**0.5)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.activation(self.norm(self.linear(x)))
+        return h + self.shortcut * x if self.shortcut else h
+
+
+class MLP(nn.Module):
+    """A multi-layer perceptron: hidden layers of one width, a linear head. Shapes: (N, ...) to (N, num_classes)."""
+
+    def __init__(self, layers: list[MLPLayer], num_classes: int):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(layers[-1].linear.out_features, num_classes)
+        nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layers(x.flatten(1)))
+
+
+def mlp(
+    depth: int,
+    inputs: int,
+    width: int = 64,
+    *,
+    num_classes: int = 10,
+    activation: str = "relu",
+    gain: float = 1.0,
+    normalise: bool = False,
+    shortcut: float = 0.0,
+) -> MLP:
+    """A net of `depth` layers with weights, drawn from torch's current random state: depth - 1 hidden ones and a head.
+
+    activation: "linear", "sigmoid", "tanh" or "relu". gain: the weights of a hidden layer have standard deviation
+    gain / sqrt(n_in); sqrt(2) is He's start for "relu". Raises ValueError, with what is possible, for anything else.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}")
+    if depth < 2:
+        raise ValueError(f"depth must be 2 or more (a hidden layer and the head), got {depth}")
+    sizes = [inputs] + [width] * (depth - 1)
+    layers = [MLPLayer(*pair, activation, gain, normalise, shortcut) for pair in pairwise(sizes)]
+    return MLP(layers, num_classes)

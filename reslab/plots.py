@@ -1,6 +1,7 @@
 """Figures of the book: dicts and lists in, an `ax` drawn on. One palette, and labels on the lines.
 
-Plain and residual keep their colours in every chapter (Okabe and Ito's, told apart by colour-blind readers too).
+Plain and residual keep their colours in every chapter (Okabe and Ito's, told apart by colour-blind readers too), and
+so do the activations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-COLOURS = {"plain": "#D55E00", "residual": "#0072B2"}
+COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "sigmoid": "#AA3377", "tanh": "#009E73", "relu": "#8C6D00"}
 INK, FAINT = "#333333", "#BBBBBB"
 
 STYLE = {
@@ -165,3 +166,18 @@ def by_rate(ax: Axes, losses: Mapping[str, Mapping[float, Sequence[float]]]) -> 
     ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
     ax.minorticks_off()
     label_ends(ax, ends)
+
+
+def heat_map(ax: Axes, sizes: np.ndarray, title: str = "", decades: float = 4) -> None:
+    """The size of a signal by layer and training step: red is larger than 1, blue smaller, white is 1.
+
+    sizes: (layers, steps), not negative; nan is left grey. Colours span 10^-decades to 10^decades, in units of log10:
+    `fig.colorbar(ax.images[0])` shows them.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.clip(np.log10(sizes), -decades, decades)
+    ax.set_facecolor(FAINT)
+    ax.imshow(logs, cmap="RdBu_r", vmin=-decades, vmax=decades, aspect="auto", interpolation="nearest")
+    ax.set(xlabel="training step", ylabel="layer", title=title)
+    ax.set_yticks([0, len(sizes) - 1], ["1", f"{len(sizes)}"])
+    ax.grid(False)

@@ -26,6 +26,15 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+def named(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
+    """The modules of these names. Raises ValueError, with names that exist, for a name that does not."""
+    modules, names = dict(model.named_modules()), list(names)
+    unknown = [name for name in names if name not in modules]
+    if unknown:
+        raise ValueError(f"no module named {', '.join(unknown)}; there are {', '.join(filter(None, modules))}")
+    return {name: modules[name] for name in names}
+
+
 @contextlib.contextmanager
 def capture(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
     """Keep the outputs of the named modules while the context is open; the hooks are gone when it closes.
@@ -36,10 +45,7 @@ def capture(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor
 
     Raises ValueError, with names that exist, for a name that does not.
     """
-    modules, names, activations = dict(model.named_modules()), list(names), {}
-    unknown = [name for name in names if name not in modules]
-    if unknown:
-        raise ValueError(f"no module named {', '.join(unknown)}; there are {', '.join(filter(None, modules))}")
+    activations = {}
 
     def keep(name):
         def hook(module, inputs, output):
@@ -47,7 +53,7 @@ def capture(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor
 
         return hook
 
-    hooks = [modules[name].register_forward_hook(keep(name)) for name in names]
+    hooks = [module.register_forward_hook(keep(name)) for name, module in named(model, names).items()]
     try:
         yield activations
     finally:
@@ -67,6 +73,30 @@ def gradient_norms(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
         loss = F.cross_entropy(model(x), y)
     gradients = torch.autograd.grad(loss, [layer.weight for layer in layers.values()])
     return {name: gradient.norm().item() for name, gradient in zip(layers, gradients, strict=True)}
+
+
+def signals(model: nn.Module, names: Iterable[str], x: Tensor, y: Tensor) -> tuple[dict[str, float], dict[str, float]]:
+    """How large the signal is at the outputs of the named modules: on its way forward, and back; in train mode.
+
+    Forward is the root mean square of an output; back is the L2 norm of d(cross-entropy)/d(output). Works on a copy,
+    as gradient_norms does. Shapes: x (N, ...), y (N,). Raises ValueError as capture does.
+    """
+    model, outputs = copy.deepcopy(model).train().requires_grad_(True), {}
+
+    def keep(name):
+        def hook(module, inputs, output):
+            outputs[name] = output
+
+        return hook
+
+    modules = named(model, names)
+    for name, module in modules.items():
+        module.register_forward_hook(keep(name))
+    with torch.random.fork_rng():
+        loss = F.cross_entropy(model(x), y)
+    gradients = torch.autograd.grad(loss, [outputs[name] for name in modules])
+    forward = {name: outputs[name].detach().square().mean().sqrt().item() for name in modules}
+    return forward, {name: gradient.norm().item() for name, gradient in zip(modules, gradients, strict=True)}
 
 
 def mac_count(model: nn.Module, image_shape: tuple[int, int, int]) -> int:

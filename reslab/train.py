@@ -161,6 +161,41 @@ def evaluate(model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 500, e
     return {"loss": loss / len(x), "error": wrong / len(x)}
 
 
+def fit(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    steps: int,
+    *,
+    batch_size: int = 64,
+    clip: float | None = None,
+    watch: Callable[[nn.Module], None] | None = None,
+    generator: torch.Generator | None = None,
+) -> list[float]:
+    """The shortest loop: `steps` random batches, one optimizer. Returns the losses. `train` has all that is needed.
+
+    clip: the longest joint L2 norm of the gradient. watch(model) is called before each step. A loss that is not
+    finite ends the run; it is the last in the list. Shapes: x (N, ...), y (N,).
+    """
+    losses = []
+    model.train()
+    for _ in range(steps):
+        if watch is not None:
+            watch(model)
+        batch = torch.randint(len(x), (batch_size,), generator=generator)
+        loss = F.cross_entropy(model(x[batch]), y[batch])
+        losses.append(loss.item())
+        if not loss.isfinite():
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        if clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+    return losses
+
+
 def train(
     model: nn.Module,
     data,

@@ -161,6 +161,55 @@ def test_the_same_seed_gives_the_same_net():
     assert not torch.equal(build(0)["stem.0.weight"], build(1)["stem.0.weight"])
 
 
+@pytest.mark.parametrize("activation", ["linear", "sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("shortcut", [0.0, 0.5])
+def test_an_mlp_is_its_equation(activation, normalise, shortcut):
+    torch.manual_seed(0)
+    net = models.mlp(4, 12, 5, num_classes=3, activation=activation, normalise=normalise, shortcut=shortcut)
+    phi = {"linear": lambda z: z, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": lambda z: z.clamp(min=0)}
+    x = torch.randn(7, 3, 2, 2)
+    h = x.reshape(7, 12)
+    for i, layer in enumerate(net.layers):
+        z = h @ layer.linear.weight.T
+        if normalise:
+            z = (z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt()
+        h = phi[activation](z) + (shortcut * h if i > 0 else 0)
+    assert torch.allclose(net(x), h @ net.head.weight.T, atol=1e-5)
+    assert len(net.layers) == 3
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_the_gain_of_an_mlp(gain):
+    torch.manual_seed(0)
+    net = models.mlp(5, 300, 200, gain=gain)
+    for layer in net.layers:
+        weight = layer.linear.weight
+        expected = gain / weight.shape[1] ** 0.5
+        assert abs(weight.std() / expected - 1) < 5 / (2 * weight.numel()) ** 0.5 and not layer.linear.bias.any()
+    assert abs(net.head.weight.std() * 200**0.5 - 1) < 5 / (2 * net.head.weight.numel()) ** 0.5
+
+
+def test_the_same_seed_gives_the_same_directions_at_each_gain():
+    def build(gain):
+        torch.manual_seed(3)
+        return [layer.linear.weight / gain for layer in models.mlp(4, 6, 5, gain=gain).layers]
+
+    assert all(map(torch.allclose, build(1.0), build(3.0)))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"activation": "gelu"}, "unknown activation 'gelu': choose one of linear, sigmoid, tanh, relu"),
+        ({"depth": 1}, "depth must be 2 or more .* got 1"),
+    ],
+)
+def test_what_an_mlp_refuses(options, words):
+    with pytest.raises(ValueError, match=words):
+        models.mlp(**({"depth": 3, "inputs": 4} | options))
+
+
 OUR_NAMES = {r"^conv1\.": "stem.0.", r"^bn1\.": "stem.1.", r"^layer(?=\d)": "stage", r"^linear\.": "head."}
 
 

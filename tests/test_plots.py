@@ -35,6 +35,7 @@ FIGURES = {
     "gradient_profile": (lambda ax: plots.gradient_profile(ax, NORMS, "A title"), 3),
     "degradation_at": (lambda ax: plots.degradation_at(ax, BANDS, 20, 2), 2),
     "by_rate": (lambda ax: plots.by_rate(ax, RATES), 3),
+    "heat_map": (lambda ax: plots.heat_map(ax, np.array([[1.0, 0.1], [1e9, 0], [np.nan, 2]]), "A title"), 0),
 }
 
 
@@ -78,7 +79,7 @@ def test_labels_can_be_read(figure):
     assert len(ax.texts) == labels and ax.get_xlabel() and ax.get_ylabel()
     texts = [*ax.texts, ax.title, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label]
     assert min(text.get_fontsize() for text in texts) >= 9
-    assert max(overlap(a, b) for a, b in itertools.combinations(boxes(ax), 2)) <= 1
+    assert all(overlap(a, b) <= 1 for a, b in itertools.combinations(boxes(ax), 2))
     axes, page = ax.get_window_extent(), ax.figure.bbox
     for box in boxes(ax):  # beside the axes, not over the lines, and on the page
         assert box.x0 >= axes.x1 and box.x1 <= page.x1 and box.y0 >= page.y0 and box.y1 <= page.y1
@@ -121,7 +122,7 @@ def test_colours_stand_out(figure):
 
 
 def test_plain_and_residual_keep_their_colours(figure):
-    assert plots.COLOURS == {"plain": "#D55E00", "residual": "#0072B2"}
+    assert (plots.COLOURS["plain"], plots.COLOURS["residual"]) == ("#D55E00", "#0072B2")
     ax, _ = figure
     for text in ax.texts:
         kind = text.get_text().split()[0].strip(":,")
@@ -196,6 +197,13 @@ def test_degradation_at_reads_off_the_epoch(depth, epoch):
     band = ax.collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == (BANDS["plain"][depth].min(), BANDS["plain"][depth].max())
     assert f"{depth} layers" in ax.get_title(loc="left") and "grey" in ax.get_title(loc="left")
+
+
+def test_heat_map_clips_to_its_decades_and_leaves_what_is_not_finite():
+    (picture,) = draw(FIGURES["heat_map"][0]).images
+    values = picture.get_array()
+    assert values.filled(np.nan)[:2].tolist() == [[0, -1], [4, -4]] and values.mask.tolist()[2] == [True, False]
+    assert picture.get_clim() == (-4, 4)
 
 
 def test_images():

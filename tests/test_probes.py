@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from reslab import probes
-from reslab.models import cifar_net
+from reslab.models import cifar_net, mlp
 
 
 @pytest.fixture
@@ -104,6 +104,43 @@ def test_capture_of_an_unknown_name():
     with pytest.raises(ValueError, match=words), probes.capture(model, ["stem", "stage4", "layer1"]):
         pytest.fail("the context was entered")
     assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_signals_against_plain_autograd(batch):
+    model = used_net()
+    model.stage2.train()  # signals measures in train mode, so the comparison must too
+    names = ["stage1", "stage3.0", "stem"]
+    net, (x, y) = copy.deepcopy(model).train(), batch
+    h0 = net.stem(x)
+    h1 = net.stage1(h0)
+    h2 = net.stage3[0](net.stage2(h1))
+    loss = F.cross_entropy(net.head(h2.mean(dim=(2, 3))), y)
+    gradients = torch.autograd.grad(loss, [h1, h2, h0])
+    forward, back = probes.signals(model, names, *batch)
+    assert list(forward) == list(back) == names
+    for name, h, gradient in zip(names, (h1, h2, h0), gradients, strict=True):
+        assert forward[name] == pytest.approx(h.square().mean().sqrt().item(), rel=1e-5)
+        assert back[name] == pytest.approx(gradient.square().sum().sqrt().item(), rel=1e-4)
+
+
+def test_signals_disturb_nothing(batch):
+    model = used_net()
+    before = everything(model)
+    probes.signals(model, ["stem", "stage3"], *batch)
+    assert all(map(torch.equal, before, everything(model)))
+    with pytest.raises(ValueError, match="no module named stage4; there are stem"):
+        probes.signals(model, ["stage4"], *batch)
+
+
+def test_a_skip_of_one_keeps_the_gradient_of_a_sigmoid_net(batch):
+    """The plain net's gradient loses at least a factor 4 in each layer; h + x has the identity in its Jacobian."""
+    ratios = {}
+    for shortcut in (0.0, 1.0):
+        torch.manual_seed(0)
+        net = mlp(12, 768, 32, activation="sigmoid", shortcut=shortcut).double()
+        _, back = probes.signals(net, ["layers.0", "layers.10"], batch[0].double(), batch[1])
+        ratios[shortcut] = back["layers.0"] / back["layers.10"]
+    assert ratios[0.0] < 0.3**10 and 0.3 < ratios[1.0] < 3
 
 
 def conv_macs(inputs, outputs, size, kernel=3):

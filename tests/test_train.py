@@ -516,3 +516,42 @@ def test_any_data_with_the_right_names_will_do(images):
     names = ("train_x", "train_y", "test_x", "test_y", "digest")
     bare = types.SimpleNamespace(**{name: getattr(images, name) for name in names})
     assert without_seconds(train.train(net(), bare, CONFIG)) == without_seconds(train.train(net(), images, CONFIG))
+
+
+def small_task():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(200, 6, generator=generator)
+    torch.manual_seed(0)
+    net = torch.nn.Linear(6, 2)
+    return net, torch.optim.SGD(net.parameters(), lr=0.5), x, (x[:, 0] > 0).long()
+
+
+def test_fit_is_plain_gradient_descent():
+    net, optimizer, x, y = small_task()
+    w, b = net.weight.detach().clone(), net.bias.detach().clone()
+    losses = train.fit(net, optimizer, x, y, 3, batch_size=20, generator=torch.Generator().manual_seed(5))
+    generator, expected = torch.Generator().manual_seed(5), []
+    for _ in range(3):
+        batch = torch.randint(200, (20,), generator=generator)
+        p = (x[batch] @ w.T + b).softmax(1)
+        expected.append(-p[torch.arange(20), y[batch]].log().mean().item())
+        delta = (p - torch.nn.functional.one_hot(y[batch], 2)) / 20
+        w, b = w - 0.5 * delta.T @ x[batch], b - 0.5 * delta.sum(0)
+    assert losses == pytest.approx(expected, rel=1e-4) and losses[-1] < losses[0]
+    assert torch.allclose(net.weight, w, atol=1e-5) and torch.allclose(net.bias, b, atol=1e-5)
+
+
+def test_fit_clips_and_watches():
+    net, optimizer, x, y = small_task()
+    seen = []
+    train.fit(net, optimizer, 1000 * x, y, 2, clip=0.1, watch=lambda model: seen.append(model.weight.detach().clone()))
+    step = seen[1] - seen[0]
+    assert len(seen) == 2 and 0.02 < step.norm() <= 0.5 * 0.1 + 1e-6  # the bias has its share of the norm
+
+
+def test_fit_stops_at_a_loss_that_is_no_number():
+    net, optimizer, x, y = small_task()
+    x[:] = float("nan")
+    before = net.weight.detach().clone()
+    losses = train.fit(net, optimizer, x, y, 50)
+    assert len(losses) == 1 and losses[0] != losses[0] and torch.equal(net.weight, before)
