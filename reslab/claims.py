@@ -59,7 +59,7 @@ def run_once(notebook: pathlib.Path, seed: int) -> list[dict]:
     """Run `notebook` with this seed in a fresh kernel, and return what it claims, in order.
 
     Raises ValueError, naming the seed and the cause, if the line `SEED = 0` does not stand in it once, if the run
-    breaks off, or if it makes no claim or one claim twice.
+    breaks off, or if it makes no claim or one claim twice; TimeoutError if a cell takes more than 300 s.
     """
     import nbformat  # the book's tools, not needed to read the chapters
     from nbclient import NotebookClient
@@ -75,12 +75,14 @@ def run_once(notebook: pathlib.Path, seed: int) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder) / "claims.jsonl"
         log.touch()
-        client = NotebookClient(book, timeout=900, resources={"metadata": {"path": str(notebook.parent)}})
+        client = NotebookClient(book, timeout=300, resources={"metadata": {"path": str(notebook.parent)}})
         try:
             client.execute(env=os.environ | {LOG_VARIABLE: str(log)})
         except CellExecutionError as error:
             raise ValueError(f"{notebook}, seed {seed}: broke off with {error.ename}: {error.evalue}") from None
-        except (CellTimeoutError, DeadKernelError) as error:
+        except CellTimeoutError as error:
+            raise TimeoutError(f"{notebook}, seed {seed}: a cell came to no end in {client.timeout} s") from error
+        except DeadKernelError as error:
             raise ValueError(f"{notebook}, seed {seed}: broke off ({type(error).__name__})") from error
         entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     ids = [entry["id"] for entry in entries]
@@ -100,7 +102,11 @@ def record(notebook: pathlib.Path, seeds: range) -> dict:
 
     claims: dict[str, dict] = {}
     for seed in seeds:
-        entries = run_once(notebook, seed)
+        try:
+            entries = run_once(notebook, seed)
+        except TimeoutError as error:  # a kernel can lose a request, and waits for ever
+            print(f"{error}; once more", flush=True)
+            entries = run_once(notebook, seed)
         made = {entry["id"]: entry["sentence"] for entry in entries}
         known = {id: outcome["sentence"] for id, outcome in claims.items()} or made
         if made != known:

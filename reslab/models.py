@@ -1,5 +1,5 @@
 """Plain and residual networks for small images, in the words of He et al. 2015 (arXiv 1512.03385, section 4.2); and
-deep nets of equal linear layers (MLP), in which the signal can be followed by a calculation.
+deep nets of equal linear layers (MLP) or blocks of them, in which the signal can be followed by a calculation.
 
 A net of depth 6n + 2 is a 3x3 convolution (the stem), three stages of n blocks, global average pooling and one
 linear layer. A block is two 3x3 convolutions: 1 + 3 * n * 2 + 1 = 6n + 2 layers with weights.
@@ -89,6 +89,66 @@ class PlainBlock(BasicBlock):
         return F.relu(self.residual(x))
 
 
+class ReLUBeforeSum(BasicBlock):
+    """y = relu(F(x)) + shortcut(x): the block can only add to x; He et al. 2016, Fig. 4c. Shapes as in BasicBlock."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.residual(x)) + self.shortcut(x)
+
+
+class NormAfterSum(BasicBlock):
+    """y = relu(BN(F(x) + shortcut(x))): the norm rescales x too; He et al. 2016, Fig. 4b. Shapes as in BasicBlock."""
+
+    def residual(self, x: Tensor) -> Tensor:
+        """F(x) = conv2(relu(bn1(conv1(x))))."""
+        return self.conv2(F.relu(self.bn1(self.conv1(x))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn2(self.residual(x) + self.shortcut(x)))
+
+
+class NoReLUAfterSum(BasicBlock):
+    """y = F(x) + shortcut(x): nothing follows the addition. Shapes as in BasicBlock."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.residual(x) + self.shortcut(x)
+
+
+class NoReLUInside(BasicBlock):
+    """BasicBlock whose F has no ReLU between its convolutions, so that F is one linear map in eval mode."""
+
+    def residual(self, x: Tensor) -> Tensor:
+        """F(x) = bn2(conv2(bn1(conv1(x))))."""
+        return self.bn2(self.conv2(self.bn1(self.conv1(x))))
+
+
+class NoNormAtEnd(BasicBlock):
+    """BasicBlock whose F ends with its second convolution: its parameters bn2 take no part."""
+
+    def residual(self, x: Tensor) -> Tensor:
+        """F(x) = conv2(relu(bn1(conv1(x))))."""
+        return self.conv2(F.relu(self.bn1(self.conv1(x))))
+
+
+class LateSkip(BasicBlock):
+    """y = relu(bn2(conv2(h)) + h), h = relu(bn1(conv1(x))): the skip starts after the first layer, not at x."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(h)) + h)
+
+
+BLOCKS = {
+    "residual": BasicBlock,
+    "relu_before": ReLUBeforeSum,
+    "norm_after": NormAfterSum,
+    "no_relu_after": NoReLUAfterSum,
+    "no_relu_inside": NoReLUInside,
+    "no_last_norm": NoNormAtEnd,
+    "late_skip": LateSkip,
+}
+
+
 class CifarNet(nn.Module):
     """Stem, three stages of `n` blocks at widths w, 2w, 4w, and a linear head; He et al. 2015, section 4.2.
 
@@ -136,13 +196,22 @@ def zero_init_residual(model: nn.Module) -> None:
 
 
 def cifar_net(
-    depth: int, *, residual: bool = True, shortcut: str = "A", width: int = 16, num_classes: int = 10
+    depth: int,
+    *,
+    residual: bool = True,
+    shortcut: str = "A",
+    block: str = "residual",
+    width: int = 16,
+    num_classes: int = 10,
 ) -> CifarNet:
     """The plain or residual net of the given depth, He-initialised from torch's current random state.
 
-    With shortcut "A", the plain and the residual net of one depth have the same parameters, name by name.
-    Raises ValueError unless depth = 6n + 2 with n >= 1 and shortcut is "A", "B" or "C".
+    With shortcut "A", the plain and the residual net of one depth have the same parameters, name by name. block: a
+    key of BLOCKS, for a residual net whose layers are in another order.
+    Raises ValueError unless depth = 6n + 2 with n >= 1, shortcut is "A", "B" or "C" and block is known.
     """
+    if block not in BLOCKS:
+        raise ValueError(f"unknown block {block!r}: choose one of {', '.join(BLOCKS)}")
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         near = max(8, 6 * round((depth - 2) / 6) + 2)
@@ -152,7 +221,7 @@ def cifar_net(
         bypass = make_shortcut(shortcut, in_channels, out_channels, stride)  # a plain net refuses an unknown one too
         if not residual:
             return PlainBlock(in_channels, out_channels, stride)
-        return BasicBlock(in_channels, out_channels, stride, bypass)
+        return BLOCKS[block](in_channels, out_channels, stride, bypass)
 
     model = CifarNet(n, make_block, width, num_classes)
     initialise(model)
@@ -216,3 +285,73 @@ def mlp(
     sizes = [inputs] + [width] * (depth - 1)
     layers = [MLPLayer(*pair, activation, gain, normalise, shortcut) for pair in pairwise(sizes)]
     return MLP(layers, num_classes)
+
+
+class MLPBlock(nn.Module):
+    """y = shortcut * x + scale * F(x), F(x) = W2 relu(W1 x); nothing follows the addition. Shapes: (N, n) to (N, n).
+
+    At the start Var(W1) = 2 / n and Var(W2) = 1 / n, so that F(x) has the mean square of x, and the biases are 0.
+    normalise: batch normalisation after each of the two linear layers, as in BasicBlock.
+    """
+
+    def __init__(self, width: int, shortcut: float, scale: float, normalise: bool):
+        super().__init__()
+        self.linear1, self.linear2 = nn.Linear(width, width), nn.Linear(width, width)
+        self.norm1, self.norm2 = (nn.BatchNorm1d(width) if normalise else nn.Identity() for _ in range(2))
+        self.shortcut, self.scale = shortcut, scale
+        for linear, gain in ((self.linear1, 2**0.5), (self.linear2, 1.0)):
+            nn.init.normal_(linear.weight, std=gain / width**0.5)
+            nn.init.zeros_(linear.bias)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """What the block adds, scale * F(x)."""
+        h = F.relu(self.norm1(self.linear1(x)))
+        return self.scale * self.norm2(self.linear2(h))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut * x + self.residual(x)
+
+
+class PlainMLPBlock(MLPBlock):
+    """y = relu(scale * F(x)): the same layers and parameters, without the sum. Shapes as in MLPBlock."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.residual(x))
+
+
+class BlockMLP(nn.Module):
+    """A linear stem, equal blocks, a linear head. Shapes: (N, ...) to (N, num_classes)."""
+
+    def __init__(self, blocks: list[MLPBlock], inputs: int, num_classes: int):
+        super().__init__()
+        width = blocks[0].linear1.in_features
+        self.stem, self.head = nn.Linear(inputs, width), nn.Linear(width, num_classes)
+        self.blocks = nn.Sequential(*blocks)
+        for linear in (self.stem, self.head):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(x.flatten(1))))
+
+
+def block_mlp(
+    blocks: int,
+    inputs: int,
+    width: int = 64,
+    *,
+    num_classes: int = 10,
+    residual: bool = True,
+    shortcut: float = 1.0,
+    scale: float = 1.0,
+    normalise: bool = False,
+) -> BlockMLP:
+    """A stem, `blocks` residual or plain blocks and a head: 2 * blocks + 2 layers, from torch's current random state.
+
+    shortcut multiplies what a residual block passes on (a plain block has none), scale what its branch adds.
+    Raises ValueError for fewer than one block.
+    """
+    if blocks < 1:
+        raise ValueError(f"blocks must be 1 or more, got {blocks}")
+    kind = MLPBlock if residual else PlainMLPBlock
+    return BlockMLP([kind(width, shortcut, scale, normalise) for _ in range(blocks)], inputs, num_classes)

@@ -1,4 +1,5 @@
-"""Figures of the book: dicts and lists in, an `ax` drawn on. One palette, and labels on the lines.
+"""Figures of the book: dicts and lists in, an `ax` drawn on; a module in for a diagram, which is read from what the
+module computes. One palette, and labels on the lines.
 
 Plain and residual keep their colours in every chapter (Okabe and Ito's, told apart by colour-blind readers too), and
 so do the activations.
@@ -9,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from torch import fx, nn
 
 COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "sigmoid": "#AA3377", "tanh": "#009E73", "relu": "#8C6D00"}
 INK, FAINT = "#333333", "#BBBBBB"
@@ -181,3 +184,80 @@ def heat_map(ax: Axes, sizes: np.ndarray, title: str = "", decades: float = 4) -
     ax.set(xlabel="training step", ylabel="layer", title=title)
     ax.set_yticks([0, len(sizes) - 1], ["1", f"{len(sizes)}"])
     ax.grid(False)
+
+
+class Parts(fx.Tracer):
+    """Follows a module's forward down to its parts: all that is not a container or the module itself stays whole."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether `m` is drawn as one box."""
+        return not isinstance(m, nn.Sequential)
+
+
+def block_graph(module: nn.Module) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """What `module` computes, step by step: the label of each step by name, in order, and the edges between steps.
+
+    Read from `forward` by torch.fx, so what is not computed is not there, and a result that nothing uses has no edge
+    out. Identities are left out. Raises ValueError where forward branches on values, which fx cannot follow.
+    """
+    try:
+        graph = Parts().trace(module)
+    except fx.proxy.TraceError as error:
+        raise ValueError(f"cannot draw {type(module).__name__}: its forward branches on values ({error})") from error
+    labels, edges, source = {}, [], {}
+    for node in graph.nodes:
+        inputs = [source[other] for other in node.all_input_nodes if other in source]
+        target = module.get_submodule(node.target) if node.op == "call_module" else node.target
+        if isinstance(target, nn.Identity):
+            source[node] = inputs[0]
+        elif node.op == "placeholder" or inputs:  # the rest is numbers and parameters
+            source[node] = node.name
+            labels[node.name] = "output" if node.op == "output" else step_label(target)
+            edges += [(other, node.name) for other in dict.fromkeys(inputs)]
+    return labels, edges
+
+
+def step_label(step) -> str:
+    """What is written in the box of one step: a module, a function, or the name of an input."""
+    if isinstance(step, nn.Conv2d):
+        stride = f", /{step.stride[0]}" if step.stride[0] > 1 else ""
+        return f"{step.kernel_size[0]}x{step.kernel_size[1]} conv\n{step.out_channels}{stride}"
+    if isinstance(step, nn.Linear):
+        return f"linear\n{step.out_features}"
+    name = type(step).__name__ if isinstance(step, nn.Module) else getattr(step, "__name__", str(step))
+    name = name.strip("_")  # relu_ and iadd work in place
+    words = {"BatchNorm2d": "BN", "BatchNorm1d": "BN", "ZeroPadShortcut": "zero-pad", "relu": "ReLU", "add": "+"}
+    words |= {"iadd": "+", "mul": "\u00d7", "mean": "mean over\npixels"}
+    return words.get(name, name.replace("Block", "\nblock"))
+
+
+def block_diagram(ax: Axes, module: nn.Module, title: str = "") -> None:
+    """Draw what `module` computes, from top to bottom; a step whose result nothing uses is marked. See block_graph."""
+    labels, edges = block_graph(module)
+    row = dict.fromkeys(labels, 0)  # the longest way from an input
+    for start, end in edges:  # in order of computation
+        row[end] = max(row[end], row[start] + 1)
+    main, at = set(), list(labels)[-1]
+    while at:  # back from the output along the longest way
+        main.add(at)
+        at = next((start for start, end in edges if end == at and row[start] == row[at] - 1), None)
+    used = {start for start, _ in edges}
+    place = {name: (0.0 if name in main else 1.5, -row[name]) for name in labels}
+    for start, end in edges:
+        (x0, y0), (x1, y1) = place[start], place[end]
+        skips, colour = x0 == x1 and y0 - y1 > 1, COLOURS["residual"] if {start, end} - main else INK
+        if skips:  # round the boxes between
+            ends, bend, colour = [(x0 + 0.6, y0), (x1 + 0.6, y1)], -0.5, COLOURS["residual"]
+        else:
+            ends, bend = [(x0, y0 - 0.32), (x1 + 0.6 * (x0 > x1), y1 + 0.32 * (x0 <= x1))], 0
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 11, "color": colour, "lw": 1.2 if colour == INK else 2}
+        ax.add_patch(FancyArrowPatch(*ends, connectionstyle=f"arc3,rad={bend}", shrinkA=0, shrinkB=0, **arrow))
+    for name, (x, y) in place.items():
+        lost = name not in used and name not in main
+        style = {"ec": "#B00020", "ls": "--"} if lost else {"ec": INK}
+        ax.add_patch(FancyBboxPatch((x - 0.54, y - 0.26), 1.08, 0.52, boxstyle="round,pad=0.05", fc="white", **style))
+        ax.text(x, y, labels[name], ha="center", va="center", fontsize=9, linespacing=0.95)
+        if lost:
+            ax.text(x, y - 0.36, "goes nowhere", ha="center", va="top", fontsize=9, color="#B00020")
+    ax.set(xlim=(-0.65, 2.15), ylim=(-max(row.values()) - 0.4, 0.4), title=title)
+    ax.axis("off")

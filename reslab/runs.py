@@ -29,19 +29,25 @@ from reslab import data, models, probes, train
 
 @dataclass(frozen=True)
 class Run:
-    """One network, trained once. `init` is "he", or "zero_gamma" for models.zero_init_residual."""
+    """One network, trained once. `shortcut` and `block` are options of models.cifar_net.
+
+    init: "he", or "zero_gamma" for models.zero_init_residual.
+    """
 
     depth: int
     residual: bool
     init: str
     width: int
     config: train.TrainConfig
+    shortcut: str = "A"
+    block: str = "residual"
 
     @property
     def name(self) -> str:
         """For example residual-56-zero_gamma-lr0.1-seed0."""
-        kind = "residual" if self.residual else "plain"
+        kind = self.block if self.residual else "plain"
         init = "" if self.init == "he" else f"-{self.init}"
+        init += "" if self.shortcut == "A" else f"-{self.shortcut}"
         return f"{kind}-{self.depth}{init}-lr{self.config.lr:g}-seed{self.config.seed}"
 
 
@@ -87,11 +93,34 @@ def longer_plan() -> list[Run]:
     ]
 
 
+def shortcuts_plan() -> list[Run]:
+    """Options B and C beside option A, of which "depths" has the runs: the live recipe of chapters 4 and 6."""
+    return [
+        Run(depth, True, "he", 8, train.TrainConfig(epochs=5, batch_size=64, test_every=5, seed=seed), option)
+        for seed in range(10)
+        for depth in (20, 56)
+        for option in ("B", "C")
+    ]
+
+
+def orders_plan() -> list[Run]:
+    """Residual blocks with their layers in another order; "depths" has the plain and the right ones beside them."""
+    return [
+        Run(depth, True, "he", 8, train.TrainConfig(epochs=5, batch_size=64, test_every=5, seed=seed), "A", block)
+        for seed in range(10)
+        for depth in (20, 56)
+        for block in models.BLOCKS
+        if block != "residual"
+    ]
+
+
 PLANS = {
     "degradation": degradation_plan,
     "depths": depths_plan,
     "learning_rates": learning_rates_plan,
     "longer": longer_plan,
+    "orders": orders_plan,
+    "shortcuts": shortcuts_plan,
 }
 
 
@@ -155,7 +184,8 @@ def machine() -> dict:
 def execute(run: Run, images: data.ImageData, *, folder: pathlib.Path, command: str, device: str = "cpu") -> dict:
     """Do one run, or what is left of it, and write its record to `folder`/NAME.json. Returns the record."""
     torch.manual_seed(run.config.seed)
-    model = models.cifar_net(run.depth, residual=run.residual, width=run.width, num_classes=len(images.classes))
+    options = {"residual": run.residual, "shortcut": run.shortcut, "block": run.block, "width": run.width}
+    model = models.cifar_net(run.depth, **options, num_classes=len(images.classes))
     if run.init == "zero_gamma":
         models.zero_init_residual(model)
     model.to(device)
@@ -243,7 +273,8 @@ def work(plan: str, options: argparse.Namespace) -> None:
             execute(run, images, folder=folder, command=command, device=options.device)
             continue
         kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["run"] != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
+        made = {"shortcut": "A", "block": "residual"} | kept["run"]  # the oldest records do not name them
+        if made != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
             raise ValueError(f"{file} holds a run of another config or other data: move it away first")
         (folder / f"{run.name}.checkpoint").unlink(missing_ok=True)  # left by a kill just after the record was written
         print(f"{run.name}: done", flush=True)

@@ -188,3 +188,32 @@ def test_the_command_wants_at_least_one_seed(notebook, capsys):
     with pytest.raises(SystemExit):
         claims.main([str(notebook(HEAD)), "--seeds", "0"])
     assert "--seeds must be at least 1" in capsys.readouterr().err
+
+
+def test_a_run_that_came_to_no_end_is_done_once_more(notebook, monkeypatch, capsys):
+    path = notebook(HEAD, 'claim("4.1", "Fine.", True)')
+    run_once, tried = claims.run_once, []
+
+    def sometimes(path, seed):
+        tried.append(seed)
+        if tried.count(seed) == 2:
+            return run_once(path, seed)
+        raise TimeoutError(f"seed {seed}: a cell came to no end")
+
+    monkeypatch.setattr(claims, "run_once", sometimes)
+    assert claims.main([str(path), "--seeds", "1"]) == 0 and tried == [0, 0]
+    assert "no end; once more" in capsys.readouterr().out
+    monkeypatch.setattr(claims, "run_once", lambda path, seed: (_ for _ in ()).throw(TimeoutError("never")))
+    assert claims.main([str(path), "--seeds", "1"]) == 1 and "never; nothing recorded" in capsys.readouterr().err
+
+
+def test_a_cell_that_takes_too_long_is_a_timeout(notebook, monkeypatch):
+    import nbclient
+
+    path = notebook(HEAD, "import time; time.sleep(30)")
+    client = nbclient.NotebookClient
+    monkeypatch.setattr(
+        nbclient, "NotebookClient", lambda book, timeout, **options: client(book, timeout=1, **options)
+    )
+    with pytest.raises(TimeoutError, match="seed 3: a cell came to no end in 1 s"):
+        claims.run_once(path, 3)

@@ -210,6 +210,92 @@ def test_what_an_mlp_refuses(options, words):
         models.mlp(**({"depth": 3, "inputs": 4} | options))
 
 
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_net_of_mlp_blocks_is_its_equation(residual, normalise):
+    torch.manual_seed(0)
+    net = models.block_mlp(
+        3, 12, 5, num_classes=4, residual=residual, shortcut=0.7, scale=0.3, normalise=normalise
+    ).double()
+    x = torch.randn(9, 3, 2, 2, dtype=torch.float64)
+
+    def norm(z):
+        return (z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt() if normalise else z
+
+    h = x.reshape(9, 12) @ net.stem.weight.T
+    for block in net.blocks:
+        branch = 0.3 * norm(norm(h @ block.linear1.weight.T).clamp(min=0) @ block.linear2.weight.T)
+        assert torch.allclose(block.residual(h), branch)
+        h = 0.7 * h + branch if residual else branch.clamp(min=0)
+    assert torch.allclose(net(x), h @ net.head.weight.T) and len(net.blocks) == 3
+
+
+def test_a_branch_starts_as_large_as_its_input():
+    torch.manual_seed(0)
+    net = models.block_mlp(2, 300, 400)
+    x = torch.randn(2000, 400)
+    assert abs(net.blocks[0].residual(x).square().mean() / x.square().mean() - 1) < 0.1
+    for linear, gain in ((net.stem, 1), (net.blocks[1].linear1, 2**0.5), (net.blocks[1].linear2, 1)):
+        spread = linear.weight.std() * linear.in_features**0.5 / gain
+        assert abs(spread - 1) < 5 / (2 * linear.weight.numel()) ** 0.5 and not linear.bias.any()
+
+
+def test_plain_and_residual_mlp_blocks_start_alike():
+    nets = []
+    for residual in (False, True):
+        torch.manual_seed(4)
+        nets.append(models.block_mlp(2, 3, 4, residual=residual))
+    assert all(map(torch.equal, nets[0].state_dict().values(), nets[1].state_dict().values()))
+
+
+def test_no_net_without_blocks():
+    with pytest.raises(ValueError, match="blocks must be 1 or more, got 0"):
+        models.block_mlp(0, 3)
+
+
+def expected_of(name, b, x):
+    """What a block of another order computes, from the parts of `b` and nothing else."""
+    hidden = b.bn1(b.conv1(x))
+    if name != "no_relu_inside":
+        hidden = hidden.clamp(min=0)
+    end = b.conv2(hidden)
+    skip = b.shortcut(x)
+    return {
+        "residual": lambda: (b.bn2(end) + skip).clamp(min=0),
+        "relu_before": lambda: b.bn2(end).clamp(min=0) + skip,
+        "norm_after": lambda: b.bn2(end + skip).clamp(min=0),
+        "no_relu_after": lambda: b.bn2(end) + skip,
+        "no_relu_inside": lambda: (b.bn2(end) + skip).clamp(min=0),
+        "no_last_norm": lambda: (end + skip).clamp(min=0),
+        "late_skip": lambda: (b.bn2(end) + hidden).clamp(min=0),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", models.BLOCKS)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_of_another_order_is_its_equation(name, stride):
+    torch.manual_seed(0)
+    block = models.BLOCKS[name](4, 4 * stride, stride, models.make_shortcut("A", 4, 4 * stride, stride))
+    x = torch.randn(6, 4, 8, 8)
+    assert torch.allclose(block(x), expected_of(name, block, x), atol=1e-6)
+
+
+def test_the_other_orders_have_the_same_first_weights():
+    def build(block):
+        torch.manual_seed(2)
+        return cifar_net(14, block=block, width=4).state_dict()
+
+    right = build("residual")
+    for name in models.BLOCKS:
+        other = build(name)
+        assert list(other) == list(right) and all(torch.equal(right[key], other[key]) for key in right)
+
+
+def test_an_unknown_block():
+    with pytest.raises(ValueError, match="unknown block 'reversed': choose one of residual, relu_before"):
+        cifar_net(20, block="reversed")
+
+
 OUR_NAMES = {r"^conv1\.": "stem.0.", r"^bn1\.": "stem.1.", r"^layer(?=\d)": "stage", r"^linear\.": "head."}
 
 

@@ -9,11 +9,14 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from torch import nn
 
-from reslab import plots
+from reslab import models, plots
 
 CURVES = {
     "plain": {56: [2.2, 2.0, 1.9], 8: [2.0, 1.2, 1.0], 20: [2.1, 1.4, 1.21]},
@@ -236,6 +239,104 @@ def test_label_ends_moves_labels_apart_and_keeps_their_order(scale, heights):
     assert all(overlap(a, b) <= 1 for a, b in itertools.combinations(boxes(ax), 2))
 
 
+class Odd(nn.Module):
+    """Two inputs, a step that nothing uses, an addition in place, and a number."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.lost, self.same = nn.Linear(3, 4), nn.Conv2d(2, 5, 3, stride=2), nn.Identity()
+        self.alpha = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x, z):
+        self.lost(x)
+        x = self.same(x)
+        h = self.linear(x) * self.alpha
+        h += self.same(z)
+        return torch.relu_(h)
+
+
+def named_edges(module):
+    labels, edges = plots.block_graph(module)
+    return [tuple(labels[name].replace("\n", " ") for name in edge) for edge in edges]
+
+
+def test_the_graph_of_a_block_is_what_it_computes():
+    conv = "3x3 conv 6"
+    main = [("x", conv), (conv, "BN"), ("BN", "ReLU"), ("ReLU", conv), (conv, "BN")]
+    end = [("ReLU", "output")]
+    assert named_edges(models.PlainBlock(6, 6)) == [*main, ("BN", "ReLU"), *end]
+    assert named_edges(models.BasicBlock(6, 6)) == [*main, ("BN", "+"), ("x", "+"), ("+", "ReLU"), *end]
+    assert named_edges(models.ReLUBeforeSum(6, 6)) == [
+        *main,
+        ("BN", "ReLU"),
+        ("ReLU", "+"),
+        ("x", "+"),
+        ("+", "output"),
+    ]
+    _, edges = plots.block_graph(models.LateSkip(6, 6))
+    assert ("relu", "add") in edges and ("x", "add") not in edges
+
+
+def test_the_graph_of_shortcuts_that_change_the_shape():
+    projected = named_edges(models.BasicBlock(6, 8, 2, models.projection(6, 8, 2)))
+    assert {("x", "3x3 conv 8, /2"), ("x", "1x1 conv 8, /2"), ("1x1 conv 8, /2", "BN")} <= set(projected)
+    padded = named_edges(models.BasicBlock(6, 8, 2, models.ZeroPadShortcut(6, 8, 2)))
+    assert {("x", "zero-pad"), ("zero-pad", "+")} <= set(padded)
+
+
+def test_the_graph_of_an_odd_module():
+    labels, edges = plots.block_graph(Odd())
+    steps = ["x", "z", "3x3 conv\n5, /2", "linear\n4", "\u00d7", "+", "ReLU", "output"]
+    assert list(labels.values()) == steps
+    starts = {start for start, _ in edges}
+    assert "lost" in labels and "lost" not in starts and ("z", "add") in edges
+
+
+def test_a_forward_that_branches_on_values_cannot_be_drawn():
+    class Branches(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(ValueError, match="cannot draw Branches: its forward branches on values"):
+        plots.block_graph(Branches())
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        models.BasicBlock(16, 16),
+        models.BasicBlock(64, 128, 2, models.projection(64, 128, 2)),
+        models.BasicBlock(16, 32, 2, models.ZeroPadShortcut(16, 32, 2)),
+        models.cifar_net(8),
+        Odd(),
+    ],
+    ids=["identity", "projection", "zero-padding", "net", "odd"],
+)
+def test_a_diagram_shows_the_graph_and_can_be_read(module):
+    labels, edges = plots.block_graph(module)
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure(figsize=(6.2, 5.6))
+        FigureCanvasAgg(figure)
+        ax = figure.subplots(1, 3)[0]
+        plots.block_diagram(ax, module, "A title")
+        figure.canvas.draw()
+    drawn = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    assert len(drawn) == len(labels) and len(arrows) == len(edges) and ax.get_title(loc="left") == "A title"
+    frames, words = [patch.get_window_extent() for patch in drawn], boxes(ax)
+    assert all(overlap(a, b) == 0 for a, b in itertools.combinations(frames, 2))
+    texts = dict(zip((text.get_text() for text in ax.texts), ax.texts, strict=False))
+    assert set(labels.values()) <= set(texts) and min(text.get_fontsize() for text in ax.texts) >= 9
+    inside = [w for w, text in zip(words, ax.texts, strict=True) if text.get_text() != "goes nowhere"]
+    for frame, word in zip(frames, inside, strict=True):
+        assert frame.x0 <= word.x0 and word.x1 <= frame.x1 and frame.y0 <= word.y0 and word.y1 <= frame.y1
+    assert (
+        sum(patch.get_linestyle() == "--" for patch in drawn) == ("goes nowhere" in texts) == isinstance(module, Odd)
+    )
+    blue = [arrow for arrow in arrows if to_hex(arrow.get_edgecolor()).upper() == plots.COLOURS["residual"]]
+    assert bool(blue) == (not isinstance(module, models.CifarNet))
+
+
 def test_pyplot_is_not_used():
     """Pyplot keeps figures alive in a hidden list; a function that is given an ax has no need of it."""
     for node in ast.walk(ast.parse(Path(plots.__file__).read_text(encoding="utf-8"))):
@@ -252,4 +353,4 @@ def test_every_figure_is_tested_here():
         name for name, value in inspect.getmembers(plots, inspect.isfunction) if value.__module__ == plots.__name__
     }
     takes_an_ax = {name for name in public if "ax" in inspect.signature(getattr(plots, name)).parameters}
-    assert takes_an_ax - {"label_ends"} == set(FIGURES)
+    assert takes_an_ax - {"label_ends", "block_diagram"} == set(FIGURES)

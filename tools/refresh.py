@@ -25,7 +25,7 @@ def refresh(path):
     started, cells = {}, [(0.0, 0)]
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=200,
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
