@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A notebook kernel gets one thread: two run at a time on two cores.
+# One thread for PyTorch: the tests' tensors are small, and two notebooks run at a time on two cores.
+ONE_THREAD = {"unit tests", "notebooks"}
 PHASES = [
     ("lint", "ruff check ."),
     ("format", "ruff format --check ."),
@@ -46,7 +47,7 @@ def main():
     seconds = {}
     for name, command in PHASES:
         print(f"\n== {name}: {command}", flush=True)
-        threads = {"OMP_NUM_THREADS": "1"} if name == "notebooks" else {}
+        threads = {"OMP_NUM_THREADS": "1"} if name in ONE_THREAD else {}
         program, *options = shlex.split(command)
         found = shutil.which(program, path=beside_python)
         start = time.perf_counter()
