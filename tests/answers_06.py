@@ -712,6 +712,7 @@ MISTAKES = {
         ({NECK_TAKE: NECK_TAKE.replace("4 * inner", "inner"), f"out = {NECK_FIRST}":
           f"identity = self.shortcut(x); out = {NECK_FIRST}",
           SUM: "F.relu(out + identity)"}, "The shortcut leads to another number"),
+        ({"4 * inner": "2 * inner"}, "the block gives "),
         ({NECK_MIDDLE: f"self.conv2({NECK_MIDDLE})"}, "needs three convolutions; it has 4"),
         ("def make(*given): return nn.Identity()", "needs three convolutions; it has 0"),
         ({"in_channels, inner, 1, bias=False": "in_channels, in_channels, 1, bias=False); "

@@ -634,6 +634,11 @@ def check_three(recorder: Recorder, inner: int, stride: int, y: Tensor | Runtime
             "F ends with `inner` channels. The last convolution must widen.",
             order,
         ),
+        (
+            len(outs) == 4 and outs.count(max(outs)) == 2 and max(outs) != 4 * inner,
+            f"For inner = {inner} the block gives {max(outs, default=0)} channels.",
+            f"It should give 4 * inner = {4 * inner}, in F and on the shortcut.",
+        ),
         (len(convolutions) != 3, f"F needs three convolutions; it has {len(convolutions)}.", order),
         (kernels != [1, 3, 1], f"The kernels of F have the sizes {kernels}, in this order.", order),
         (outs[:2] != [inner, inner], "The channels widen too early: the 3x3 convolution must be cheap.", order),
