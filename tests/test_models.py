@@ -294,6 +294,8 @@ def test_the_other_orders_have_the_same_first_weights():
 def test_an_unknown_block():
     with pytest.raises(ValueError, match="unknown block 'reversed': choose one of residual, relu_before"):
         cifar_net(20, block="reversed")
+    with pytest.raises(ValueError, match="a plain net has no block 'late_skip': leave out residual=False"):
+        cifar_net(20, residual=False, block="late_skip")
 
 
 OUR_NAMES = {r"^conv1\.": "stem.0.", r"^bn1\.": "stem.1.", r"^layer(?=\d)": "stage", r"^linear\.": "head."}
