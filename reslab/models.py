@@ -1,7 +1,8 @@
-"""Plain and residual networks for small images, in the words of He et al. 2015 (arXiv 1512.03385, section 4.2); and
-deep nets of equal linear layers (MLP) or blocks of them, in which the signal can be followed by a calculation.
+"""Plain and residual networks for small images, and ResNet-18 to ResNet-152 for large ones, in the words of He et al.
+2015 (arXiv 1512.03385, sections 4.2 and 4.1); and deep nets of equal linear layers (MLP) or blocks of them, in which
+the signal can be followed by a calculation.
 
-A net of depth 6n + 2 is a 3x3 convolution (the stem), three stages of n blocks, global average pooling and one
+A small net of depth 6n + 2 is a 3x3 convolution (the stem), three stages of n blocks, global average pooling and one
 linear layer. A block is two 3x3 convolutions: 1 + 3 * n * 2 + 1 = 6n + 2 layers with weights.
 
     output      32x32     16x16     8x8
@@ -11,7 +12,8 @@ linear layer. A block is two 3x3 convolutions: 1 + 3 * n * 2 + 1 = 6n + 2 layers
 Parameters with option-A shortcuts, plain or residual: 0.27 M (20), 0.46 M (32), 0.66 M (44), 0.85 M (56), 1.7 M (110).
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -63,6 +65,8 @@ class BasicBlock(nn.Module):
     F is two 3x3 convolutions, each followed by batch normalisation, with a ReLU between them.
     Shapes: x is (N, in_channels, H, W), y is (N, out_channels, H / stride, W / stride).
     """
+
+    expansion = 1  # channels of y for each channel inside F
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, shortcut: nn.Module | None = None):
         super().__init__()
@@ -174,6 +178,142 @@ class CifarNet(nn.Module):
         return self.head(x)  # (N, num_classes)
 
 
+class Bottleneck(nn.Module):
+    """y = relu(F(x) + shortcut(x)), F: 1x1 to `inner` channels, 3x3, 1x1 to 4 * inner; He et al. 2015, Fig. 5, right.
+
+    Shapes: x is (N, in_channels, H, W), y is (N, 4 * inner, H / stride, W / stride).
+    """
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, inner: int, stride: int = 1, shortcut: nn.Module | None = None):
+        super().__init__()
+        out_channels = self.expansion * inner
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        # Paper: the stride is on conv1, which then never sees three of four pixels. Here as torchvision ("v1.5").
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.shortcut = shortcut if shortcut is not None else nn.Identity()
+
+    def residual(self, x: Tensor) -> Tensor:
+        """F(x), what the block adds to its input."""
+        x = F.relu(self.bn1(self.conv1(x)))  # (N, inner, H, W)
+        x = F.relu(self.bn2(self.conv2(x)))  # (N, inner, H / stride, W / stride)
+        return self.bn3(self.conv3(x))  # (N, 4 * inner, H / stride, W / stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.residual(x) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """Stem, four stages of blocks[0], blocks[1], ... blocks, and a linear head; He et al. 2015, Table 1, option B.
+
+    Shapes: images (N, 3, H, W) to class scores (N, num_classes). The paper has H = W = 224.
+    """
+
+    def __init__(self, block: type[BasicBlock | Bottleneck], blocks: Sequence[int], num_classes: int):
+        super().__init__()
+
+        def stage(in_channels: int, inner: int, n: int, stride: int) -> nn.Sequential:
+            out_channels = block.expansion * inner
+            first = block(in_channels, inner, stride, make_shortcut("B", in_channels, out_channels, stride))
+            return nn.Sequential(first, *(block(out_channels, inner) for _ in range(n - 1)))
+
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        wider = block.expansion
+        self.stage1 = stage(64, 64, blocks[0], stride=1)
+        self.stage2 = stage(wider * 64, 128, blocks[1], stride=2)
+        self.stage3 = stage(wider * 128, 256, blocks[2], stride=2)
+        self.stage4 = stage(wider * 256, 512, blocks[3], stride=2)
+        self.head = nn.Linear(wider * 512, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 64, H / 4, W / 4)
+        x = self.stage1(x)  # (N, 64, H / 4, W / 4); four times as many channels with bottlenecks, here and below
+        x = self.stage2(x)  # (N, 128, H / 8, W / 8)
+        x = self.stage3(x)  # (N, 256, H / 16, W / 16)
+        x = self.stage4(x)  # (N, 512, H / 32, W / 32)
+        x = x.mean(dim=(2, 3))  # (N, 512), global average pooling
+        return self.head(x)  # (N, num_classes)
+
+
+IMAGENET_NETS = {  # He et al. 2015, Table 1
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
+}
+
+
+def imagenet_net(depth: int, num_classes: int = 1000) -> ResNet:
+    """The ResNet of this depth, He-initialised. Raises ValueError unless depth is 18, 34, 50, 101 or 152."""
+    if depth not in IMAGENET_NETS:
+        raise ValueError(f"depth must be one of {', '.join(map(str, IMAGENET_NETS))}, got {depth}")
+    model = ResNet(*IMAGENET_NETS[depth], num_classes)
+    initialise(model)
+    return model
+
+
+def resnet18(num_classes: int = 1000) -> ResNet:
+    """18 layers, basic blocks, 11.7 M parameters with 1000 classes. Shapes: (N, 3, H, W) to (N, num_classes)."""
+    return imagenet_net(18, num_classes)
+
+
+def resnet34(num_classes: int = 1000) -> ResNet:
+    """34 layers, basic blocks, 21.8 M parameters with 1000 classes. Shapes: (N, 3, H, W) to (N, num_classes)."""
+    return imagenet_net(34, num_classes)
+
+
+def resnet50(num_classes: int = 1000) -> ResNet:
+    """50 layers, bottlenecks, 25.6 M parameters with 1000 classes. Shapes: (N, 3, H, W) to (N, num_classes)."""
+    return imagenet_net(50, num_classes)
+
+
+def resnet101(num_classes: int = 1000) -> ResNet:
+    """101 layers, bottlenecks, 44.5 M parameters with 1000 classes. Shapes: (N, 3, H, W) to (N, num_classes)."""
+    return imagenet_net(101, num_classes)
+
+
+def resnet152(num_classes: int = 1000) -> ResNet:
+    """152 layers, bottlenecks, 60.2 M parameters with 1000 classes. Shapes: (N, 3, H, W) to (N, num_classes)."""
+    return imagenet_net(152, num_classes)
+
+
+THEIR_STEM_AND_HEAD = {"conv1": "stem.0", "bn1": "stem.1", "fc": "head"}  # torchvision's names, and ours
+
+
+def from_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights under our names, for resnet18 to resnet152: torchvision/models/resnet.py has theirs.
+
+        net.load_state_dict(models.from_torchvision(theirs.state_dict()))
+
+    Raises ValueError for a key that no torchvision ResNet has.
+    """
+    renamed = {}
+    for key, value in state_dict.items():
+        in_stage = re.fullmatch(r"layer([1-4])\.(\d+)\.((?:conv|bn)\d|downsample\.[01])\.(\w+)", key)
+        outside = re.fullmatch(r"(conv1|bn1|fc)\.(\w+)", key)
+        if in_stage:
+            stage, block, part, name = in_stage.groups()
+            renamed[f"stage{stage}.{block}.{part.replace('downsample', 'shortcut')}.{name}"] = value
+        elif outside:
+            part, name = outside.groups()
+            renamed[f"{THEIR_STEM_AND_HEAD[part]}.{name}"] = value
+        else:
+            cure = "give the state_dict() of torchvision's resnet18, 34, 50, 101 or 152"
+            raise ValueError(f"{key!r} is no name of torchvision's ResNets: {cure}")
+    return renamed
+
+
 def initialise(model: nn.Module) -> None:
     """He initialisation, Var(w) = 2 / n_out, of every convolution, in place; He et al., arXiv 1502.01852, Eq. 14."""
     for module in model.modules():
@@ -189,6 +329,8 @@ def zero_init_residual(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, BasicBlock) and not isinstance(module, PlainBlock):
             nn.init.zeros_(module.bn2.weight)
+        elif isinstance(module, Bottleneck):
+            nn.init.zeros_(module.bn3.weight)
 
 
 def cifar_net(

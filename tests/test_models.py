@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 
-from reslab import models
+from reslab import models, probes
 from reslab.models import BasicBlock, PlainBlock, ZeroPadShortcut, cifar_net
 
 PAPER = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}  # 0.27 M ... 1.7 M, exactly
@@ -325,3 +326,93 @@ def test_a_peers_trained_weights_reach_their_accuracy():
 
     assert accuracy(cifar_net(20), 1000) >= 0.91
     assert accuracy(cifar_net(20, residual=False), 250) < 0.5  # the same weights without the shortcuts
+
+
+# The ImageNet nets. torchvision's own modules are the outside reference.
+
+TORCHVISION = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}
+MACS = {18: 1.814, 34: 3.664, 50: 4.089, 101: 7.801, 152: 11.514}  # 10^9, as torchvision publishes them
+
+
+def shaken(net):
+    """Random numbers in every parameter and statistic, so that no two can be exchanged unseen."""
+    with torch.no_grad():
+        for name, value in net.state_dict().items():
+            if value.ndim > 1:
+                value.normal_(std=(2 / value[0].numel()) ** 0.5)
+            elif name.endswith(("running_var", "weight")):
+                value.uniform_(0.3, 1.0)
+            elif value.is_floating_point():
+                value.normal_(std=0.3)
+    return net
+
+
+@pytest.mark.parametrize("depth", TORCHVISION)
+def test_an_imagenet_net_is_torchvisions(depth):
+    torch.manual_seed(0)
+    theirs = shaken(getattr(torchvision.models, f"resnet{depth}")())
+    ours = getattr(models, f"resnet{depth}")()
+    ours.load_state_dict(models.from_torchvision(theirs.state_dict()))
+    assert numbers(ours) == TORCHVISION[depth]
+    assert len(probes.weighted_layers(ours)) == depth
+    assert round(probes.mac_count(ours, (3, 224, 224)) / 1e9, 3) == MACS[depth]
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        for mode in (False, True):
+            a, b = ours.train(mode)(x), theirs.train(mode)(x)
+            assert (a - b).abs().max() <= 1e-5 * b.abs().max()
+    after = models.from_torchvision(theirs.state_dict())
+    assert all(torch.equal(value, after[name]) for name, value in ours.state_dict().items())
+
+
+def test_trained_weights_give_torchvisions_scores():
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    if not cached.exists():
+        pytest.skip(f"no {cached.name} in torch's cache; chapter 11 downloads it where there is a network")
+    state = torch.load(cached, weights_only=True)
+    theirs, ours = torchvision.models.resnet18(), models.resnet18()
+    theirs.load_state_dict(state)
+    ours.load_state_dict(models.from_torchvision(state))
+    x = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.allclose(ours.eval()(x), theirs.eval()(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_bottleneck_is_its_equation(stride):
+    torch.manual_seed(0)
+    block = models.Bottleneck(8, 4, stride, models.make_shortcut("B", 8, 16, stride)).double()
+    shaken(block)
+    x = torch.randn(4, 8, 6, 6, dtype=torch.float64)
+
+    def norm(z, bn):
+        return F.batch_norm(z, None, None, bn.weight, bn.bias, training=True)
+
+    h = F.relu(norm(F.conv2d(x, block.conv1.weight), block.bn1))
+    h = F.relu(norm(F.conv2d(h, block.conv2.weight, stride=stride, padding=1), block.bn2))
+    h = norm(F.conv2d(h, block.conv3.weight), block.bn3)
+    skip = norm(F.conv2d(x, block.shortcut[0].weight, stride=stride), block.shortcut[1])
+    assert torch.allclose(block(x), F.relu(h + skip))
+
+
+def test_other_numbers_of_classes_and_other_depths():
+    assert models.resnet18(7)(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+    with pytest.raises(ValueError, match="18, 34, 50, 101, 152, got 20"):
+        models.imagenet_net(20)
+
+
+def test_a_zero_initialised_bottleneck_passes_its_shortcut():
+    torch.manual_seed(0)
+    net = models.ResNet(models.Bottleneck, (1, 1, 1, 1), 10)
+    models.zero_init_residual(net)
+    x = torch.randn(2, 64, 8, 8)
+    assert torch.equal(net.stage1[0](x), F.relu(net.stage1[0].shortcut(x)))
+
+
+@pytest.mark.parametrize(
+    "key", ["layer5.0.conv1.weight", "module.conv1.weight", "layer1.0.conv1", "classifier.0.weight"]
+)
+def test_a_foreign_name(key):
+    with pytest.raises(ValueError, match=f"{re.escape(repr(key))} is no name of torchvision"):
+        models.from_torchvision({key: torch.zeros(1)})
