@@ -1,6 +1,7 @@
-"""Images to train on: the drawn set shapes32, CIFAR-10, your own npz file; and augmentation of whole batches.
+"""Images to train on: the drawn set shapes32, CIFAR-10, your own npz file or folder; and augmentation of batches.
 
-Every loader returns an ImageData: float32 images (N, 3, H, W), normalised, and int64 labels (N,).
+The loaders of images of one size return an ImageData: float32 images (N, 3, H, W), normalised, and int64 labels (N,).
+image_folder reads files of any size one by one.
 """
 
 import hashlib
@@ -8,13 +9,15 @@ import http.client
 import pathlib
 import urllib.error
 import urllib.request
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision import datasets
 
@@ -48,6 +51,25 @@ class ImageData:
         """The same images at half the height and width (means of 2x2 pixels): a quarter of the work."""
         smaller = {key: F.avg_pool2d(getattr(self, key), 2) for key in ("train_x", "test_x")}
         return replace(self, **smaller, name=f"{self.name}, halved", digest=f"{self.digest} halved")
+
+    def hold_out(self, n: int, seed: int = 0) -> "ImageData":
+        """`n` training images, chosen at random from `seed`, become the test images: a validation set to choose on.
+
+        The real test images are not in it. Raises ValueError unless some images stay on either side.
+        """
+        if not 0 < n < len(self.train_x):
+            raise ValueError(f"hold out between 1 and {len(self.train_x) - 1} of the training images, got {n}")
+        order = torch.randperm(len(self.train_x), generator=torch.Generator().manual_seed(seed))
+        held, kept = order[:n], order[n:]
+        return replace(
+            self,
+            train_x=self.train_x[kept],
+            train_y=self.train_y[kept],
+            test_x=self.train_x[held],
+            test_y=self.train_y[held],
+            name=f"{self.name}, {n} held out",
+            digest=f"{self.digest} {n} held out, seed {seed}",
+        )
 
 
 def from_arrays(name: str, train_x, train_y, test_x, test_y, classes: tuple[str, ...] | None = None) -> ImageData:
@@ -142,6 +164,69 @@ def cifar10(root: str | pathlib.Path | None = None, download: bool = True) -> Im
             raise OSError(f"cannot unpack {archive} ({error}): free some space or give another root=") from error
         train, test = read()
     return from_arrays("CIFAR-10", train.data, train.targets, test.data, test.targets, tuple(train.classes))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A copy in RGB, 8 bits a channel, turned upright; transparency lies on white, an animation gives its first frame.
+
+    16-bit grey is scaled to 8 bits. Pillow's own convert("RGB") does none of this: it drops the transparency and cuts
+    off 16-bit values at 255.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":  # a 16-bit file; Pillow opens some of them as 32-bit
+        values = np.asarray(image).astype(np.int64).clip(0, 65535) // 257
+        image = Image.fromarray(values.astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def read_image(path: str | pathlib.Path) -> Image.Image:
+    """The picture in a file, as to_rgb makes it. Raises ValueError, naming the file and the cause, if it has none."""
+    path = pathlib.Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise ValueError("the file is empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return to_rgb(image)
+    except UnidentifiedImageError:
+        raise ValueError(f"{path}: not an image that Pillow can read") from None
+    except Exception as error:  # a damaged file can raise nearly anything
+        raise ValueError(f"{path}: {error or type(error).__name__}") from error
+
+
+def image_folder(
+    root: str | pathlib.Path, transform: Callable | None = None
+) -> tuple[datasets.ImageFolder, list[str]]:
+    """The images in root/CLASS/..., as torchvision's ImageFolder, and what was left out: a line for each file.
+
+    Every file is read once, so that a damaged one is met now and not in the middle of an epoch; hidden files are
+    passed over. Raises ValueError, naming the cause and the cure, if there are no classes or one has no image.
+    """
+    root, problems = pathlib.Path(root), []
+    cure = f"put the images of each class into a folder of its own, {root}/CLASS/"
+    if not root.is_dir():
+        raise ValueError(f"no folder {root}: check the path, and {cure}")
+
+    def readable(file: str) -> bool:
+        if pathlib.Path(file).name.startswith("."):
+            return False
+        try:
+            read_image(file)
+        except ValueError as problem:
+            problems.append(str(problem))
+            return False
+        return True
+
+    try:
+        images = datasets.ImageFolder(root, transform, loader=read_image, is_valid_file=readable)
+    except FileNotFoundError as error:  # torchvision's word for: no class, or one without an image
+        found = "".join(f"\n  {problem}" for problem in problems)
+        raise ValueError(f"{str(error).strip()}: {cure}{found and '; left out:'}{found}") from None
+    return images, problems
 
 
 def receive(url: str, start: int) -> Iterator[tuple[int, bytes]]:

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision import datasets
 
 from reslab import data
@@ -580,3 +581,136 @@ def test_the_disk_fills_up_while_unpacking(server, tiny_cifar, tmp_path):
         data.cifar10(tmp_path)
     assert len(data.cifar10(tmp_path).train_x) == 20
     assert len(server.log) == 1
+
+
+# Folders of image files
+
+
+def picture(seed=0, size=(20, 12)):
+    """A random RGB picture of (width, height)."""
+    pixels = np.random.default_rng(seed).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """root/CLASS/..., with what people have met; the last five are no pictures."""
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "dog").mkdir()
+    cat = tmp_path / "cat"
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    grey = np.asarray(picture().convert("L"))
+    picture().save(cat / "a_fine.png")
+    picture().convert("L").save(cat / "b_grey.png")
+    picture().convert("CMYK").save(cat / "c_cmyk.jpg")
+    picture().convert("P").save(cat / "d_palette.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(cat / "e_16bit.png")
+    picture().save(cat / "f_animated.gif", save_all=True, append_images=[picture(1)])
+    picture().save(cat / "g_turned.jpg", exif=turned)
+    picture().save(tmp_path / "dog" / "fine.jpg")
+    (cat / ".DS_Store").write_bytes(b"x")
+    (cat / "v_empty.jpg").touch()
+    (cat / "w_page.jpg").write_text("<html>")
+    (cat / "x_cut.png").write_bytes((cat / "a_fine.png").read_bytes()[:200])
+    (cat / "y_notes.txt").write_text("x")
+    damaged = bytearray((cat / "a_fine.png").read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (cat / "z_bit_flipped.png").write_bytes(damaged)
+    return tmp_path
+
+
+def test_a_folder_is_read_and_what_is_left_out_is_named(folder):
+    images, left_out = data.image_folder(folder, lambda image: (image.mode, image.size))
+    assert images.classes == ["cat", "dog"]
+    assert [label for _, label in images] == [0] * 7 + [1]
+    assert {mode for (mode, _), _ in images} == {"RGB"}
+    names = [re.match(rf"{re.escape(str(folder))}/cat/([\w.]+): \S", line)[1] for line in left_out]
+    assert names == ["v_empty.jpg", "w_page.jpg", "x_cut.png", "y_notes.txt", "z_bit_flipped.png"]
+    assert left_out[0].endswith("the file is empty")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda root: None, r"no folder .*nowhere: check the path"),
+        (lambda root: root.mkdir(), "put the images of each class into a folder of its own"),
+        (lambda root: (root / "cat").mkdir(parents=True), "cat.*put the images"),
+    ],
+)
+def test_a_folder_without_images(tmp_path, make, words):
+    make(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=words):
+        data.image_folder(tmp_path / "nowhere")
+
+
+def test_a_class_without_a_readable_image_tells_why(folder):
+    (folder / "eel").mkdir()
+    (folder / "eel" / "only.jpg").touch()
+    with pytest.raises(ValueError, match=r"(?s)eel.*left out:.*only\.jpg: the file is empty"):
+        data.image_folder(folder)
+
+
+def test_colours_survive(folder):
+    rgb = np.asarray(picture()).astype(int)
+    grey = np.asarray(picture().convert("L")).astype(int)
+
+    def read(name):
+        return np.asarray(data.read_image(folder / "cat" / name)).astype(int)
+
+    assert (read("a_fine.png") == rgb).all()
+    assert (read("b_grey.png") == grey[..., None]).all()
+    assert (read("e_16bit.png") == grey[..., None]).all()
+    assert read("g_turned.jpg").shape == (20, 12, 3)
+    assert np.abs(read("d_palette.png") - rgb).mean() < 60  # 256 colours for 240 random ones
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_lies_on_white(mode):
+    image = picture().convert("RGBA")
+    alpha = np.zeros((12, 20), np.uint8)
+    alpha[:, :10] = 255
+    image.putalpha(Image.fromarray(alpha))
+    if mode == "P":
+        image = image.quantize(200)
+        image = reopened(image, "PNG")
+    image = data.to_rgb(image.convert(mode) if mode == "LA" else image)
+    pixels = np.asarray(image)
+    assert (pixels[:, 10:] == 255).all()
+    assert (pixels[:, :10] != 255).any()
+
+
+def reopened(image, format):
+    """The picture after it was a file."""
+    file = io.BytesIO()
+    image.save(file, format)
+    return Image.open(file)
+
+
+@pytest.mark.parametrize("values", [np.array([[0, 257, 65535]], np.uint16), np.array([[0, 257, 65535]], np.int32)])
+def test_sixteen_bits_are_scaled_not_cut(values):
+    assert np.asarray(data.to_rgb(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 255]
+
+
+def test_a_picture_too_large_to_be_one(tmp_path, monkeypatch):
+    picture().save(tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)  # 240 pixels: above it, below twice as many
+    with pytest.raises(ValueError, match=r"bomb\.png: .*exceeds limit"):
+        data.read_image(tmp_path / "bomb.png")
+
+
+def test_holding_out():
+    images = data.shapes32(100)
+    held = images.hold_out(30, seed=1)
+    assert len(held.train_x) == len(held.train_y) == 70
+    assert len(held.test_x) == len(held.test_y) == 30
+    together = torch.cat([held.train_x, held.test_x]).sum((1, 2, 3))
+    assert torch.equal(together.sort().values, images.train_x.sum((1, 2, 3)).sort().values)
+    place = (images.train_x[:, None] == held.test_x[:5]).flatten(2).all(2).int().argmax(0)
+    assert torch.equal(images.train_y[place], held.test_y[:5])
+    assert torch.equal(held.test_x, images.hold_out(30, seed=1).test_x)
+    assert not torch.equal(held.test_x, images.hold_out(30, seed=2).test_x)
+    assert held.digest != images.digest
+    for n in (0, 100):
+        with pytest.raises(ValueError, match=f"between 1 and 99 of the training images, got {n}"):
+            images.hold_out(n)
