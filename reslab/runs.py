@@ -3,6 +3,7 @@
     python -m reslab.runs --list
     python -m reslab.runs degradation --data cifar10-mini.npz
     python -m reslab.runs learning_rates --data shapes16
+    python -m reslab.runs cifar10 --data cifar10
 
 A plan is a list of runs. Each run is written to results/PLAN/RUN.json and skipped if that file is there; a run that
 was cut off goes on from its last epoch. A file holds the run, command, versions, machine, data, seconds and history.
@@ -31,7 +32,7 @@ from reslab import data, models, probes, train
 class Run:
     """One network, trained once. `shortcut` and `block` are options of models.cifar_net.
 
-    init: "he", or "zero_gamma" for models.zero_init_residual.
+    init: "he", or "zero_gamma" for models.zero_init_residual. augment: with data.random_crop_flip.
     """
 
     depth: int
@@ -41,6 +42,7 @@ class Run:
     config: train.TrainConfig
     shortcut: str = "A"
     block: str = "residual"
+    augment: bool = False
 
     @property
     def name(self) -> str:
@@ -48,6 +50,7 @@ class Run:
         kind = self.block if self.residual else "plain"
         init = "" if self.init == "he" else f"-{self.init}"
         init += "" if self.shortcut == "A" else f"-{self.shortcut}"
+        init += "-crop_flip" if self.augment else ""
         return f"{kind}-{self.depth}{init}-lr{self.config.lr:g}-seed{self.config.seed}"
 
 
@@ -114,7 +117,19 @@ def orders_plan() -> list[Run]:
     ]
 
 
+def cifar10_plan() -> list[Run]:
+    """The paper's rates, decay, batch and augmentation, in ten epochs of one cycle: what a laptop's CPU can do."""
+    return [
+        Run(depth, residual, "he", 16, train.TrainConfig(execution="auto", seed=seed), augment=True)
+        for depths in ((20,), (56,), (32, 44))
+        for seed in (0, 1, 2)
+        for depth in depths
+        for residual in (True, False)
+    ]
+
+
 PLANS = {
+    "cifar10": cifar10_plan,
     "degradation": degradation_plan,
     "depths": depths_plan,
     "learning_rates": learning_rates_plan,
@@ -205,7 +220,10 @@ def execute(run: Run, images: data.ImageData, *, folder: pathlib.Path, command: 
         print(f"  {run.name} {told}, about {left / 60:.1f} min left", flush=True)
 
     done = len(train.history_of(checkpoint))
-    history = train.train(model, images, run.config, measure=measure, checkpoint=checkpoint, on_epoch=show)
+    options = {"measure": measure, "checkpoint": checkpoint, "on_epoch": show}
+    if run.augment:
+        options["augment"] = data.random_crop_flip
+    history = train.train(model, images, run.config, **options)
     record = {
         "run": dataclasses.asdict(run),
         "command": command,
@@ -273,7 +291,9 @@ def work(plan: str, options: argparse.Namespace) -> None:
             execute(run, images, folder=folder, command=command, device=options.device)
             continue
         kept = json.loads(file.read_text(encoding="utf-8"))
-        made = {"shortcut": "A", "block": "residual"} | kept["run"]  # the oldest records do not name them
+        # The oldest records do not name the newest settings.
+        made = {"shortcut": "A", "block": "residual", "augment": False} | kept["run"]
+        made["config"] = dataclasses.asdict(train.TrainConfig()) | made["config"]
         if made != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
             raise ValueError(f"{file} holds a run of another config or other data: move it away first")
         (folder / f"{run.name}.checkpoint").unlink(missing_ok=True)  # left by a kill just after the record was written

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -37,6 +38,8 @@ class TrainConfig:
 
     lr: peak learning rate. schedule: "one_cycle" (linear up for the fraction `warmup` of all steps, then linear down
     to zero), "steps" (divided by 10 at 1/2 and at 3/4 of all steps, as He et al. 2015, section 4.2) or "constant".
+    decay_vectors: whether weight decay takes biases and batch norm's weights too (decay_groups leaves them out).
+    label_smoothing: the share of the target that is spread over all classes; train_loss has it, test_loss has not.
     execution: a key of EXECUTIONS, or "auto" for the fastest of them on this machine.
     test_every: epochs between evaluations on the test images; the last epoch is always evaluated.
     """
@@ -48,6 +51,8 @@ class TrainConfig:
     warmup: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    decay_vectors: bool = True
+    label_smoothing: float = 0.0
     execution: str = "float32"
     test_every: int = 1
     seed: int = 0
@@ -59,6 +64,8 @@ class TrainConfig:
             raise ValueError(f"unknown execution {self.execution!r}: choose 'auto' or one of {', '.join(EXECUTIONS)}")
         if min(self.epochs, self.batch_size, self.test_every) < 1 or not 0 <= self.warmup < 1 or not self.lr > 0:
             raise ValueError(f"epochs, batch_size, test_every must be >= 1, lr > 0 and 0 <= warmup < 1, got {self}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in 0..1, 1 left out, got {self.label_smoothing}")
 
 
 def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
@@ -71,6 +78,16 @@ def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     if step < rising:
         return config.lr * (step + 1) / rising
     return config.lr * (total_steps - step) / (total_steps - rising)
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Parameters for torch.optim in two groups: weight decay for matrices and filters, none for biases and norms.
+
+    He and others 2019, arXiv 1812.01187, section 3.1: "no bias decay".
+    """
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
 @contextlib.contextmanager
@@ -111,11 +128,18 @@ def autocast(execution: str, device: torch.device):
         yield
 
 
-def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, execution: str):
-    """One step of gradient descent. Returns the loss before the step (a float) and the scores (N, classes)."""
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    execution: str = "float32",
+    label_smoothing: float = 0.0,
+) -> tuple[float, Tensor]:
+    """One step of gradient descent. Returns the loss before the step and the scores (N, classes)."""
     with autocast(execution, x.device):
         scores = model(x)
-        loss = F.cross_entropy(scores, y)
+        loss = F.cross_entropy(scores, y, label_smoothing=label_smoothing)
     optimizer.zero_grad()
     loss.backward()
     value = loss.item()
@@ -224,9 +248,8 @@ def train(
     if steps == 0:
         raise ValueError(f"batch_size {config.batch_size} is larger than the training set ({len(data.train_x)})")
     device = next(model.parameters()).device
-    optimizer = torch.optim.SGD(
-        model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-    )
+    parameters = model.parameters() if config.decay_vectors else decay_groups(model, config.weight_decay)
+    optimizer = torch.optim.SGD(parameters, config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
     history, execution = [], config.execution
     if checkpoint is not None and Path(checkpoint).exists():
         history, execution = load_checkpoint(checkpoint, model, optimizer, config, data.digest)
@@ -253,7 +276,8 @@ def train(
             x, y = train_x[chosen], train_y[chosen]
             if augment is not None:
                 x = augment(x, generator)
-            loss, scores = train_step(model, optimizer, x.contiguous(memory_format=memory_format), y, execution)
+            x = x.contiguous(memory_format=memory_format)
+            loss, scores = train_step(model, optimizer, x, y, execution, config.label_smoothing)
             if loss - loss != 0:
                 kept = f"epoch {epoch} is kept in {checkpoint}" if checkpoint and history else "no checkpoint was kept"
                 raise Diverged(f"the loss is {loss} at step {step} (epoch {epoch + 1}, lr {lr:.3g}); {kept}; lower lr")
@@ -277,6 +301,35 @@ def train(
         if on_epoch is not None:
             on_epoch(record)
     return history
+
+
+def progress(epochs: int) -> Callable[[dict], None]:
+    """A bar for `on_epoch` of train: one line that is written anew in Jupyter, Colab or a terminal, and in a log file
+    a new line for each epoch.
+    """
+    start, done_before, display = time.monotonic(), None, None
+
+    def show(record: dict) -> None:
+        nonlocal done_before, display
+        done = record["epoch"]
+        if done_before is None:
+            done_before = done - 1  # a resumed run did those some other time
+        left = (time.monotonic() - start) / (done - done_before) * (epochs - done)
+        bar = "#" * round(20 * done / epochs)
+        tested = f", test error {record['test_error']:.3f}" if "test_error" in record else ""
+        line = f"[{bar:.<20}] {done}/{epochs}  loss {record['train_loss']:.3f}{tested}  {left:.0f} s left"
+        if "ipykernel" in sys.modules:
+            from IPython.display import display as show_in_notebook
+
+            if display is None:
+                display = show_in_notebook({"text/plain": line}, raw=True, display_id=True)
+            else:
+                display.update({"text/plain": line}, raw=True)
+        else:
+            end = "\n" if done == epochs or not sys.stdout.isatty() else "\r"
+            print(line, end=end, flush=True)
+
+    return show
 
 
 def save_checkpoint(path, model, optimizer, config, data_digest, history, execution) -> None:
@@ -342,10 +395,8 @@ def load_checkpoint(path, model, optimizer, config, data_digest) -> tuple[list[d
     """
     state = read_checkpoint(path)
     cure = f"delete {path}, or give the new run another file"
-    saved, wanted = state["config"], asdict(config)
-    differ = [
-        f"{key} {saved.get(key)} there, {value} here" for key, value in wanted.items() if saved.get(key) != value
-    ]
+    saved, wanted = asdict(TrainConfig()) | state["config"], asdict(config)  # an older file lacks the newest settings
+    differ = [f"{key} {saved[key]} there, {value} here" for key, value in wanted.items() if saved[key] != value]
     if differ:
         raise ValueError(f"the checkpoint belongs to another config ({'; '.join(differ)}): {cure}")
     if state["data"] != data_digest:

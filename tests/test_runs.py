@@ -129,21 +129,24 @@ def test_names_tell_the_runs_of_a_plan_apart():
 
 
 def test_the_options_of_a_run_reach_its_network(plan, folder, npz):
-    options = [{}, {"shortcut": "B"}, {"shortcut": "C"}, {"block": "late_skip"}]
+    options = [{}, {"shortcut": "B"}, {"shortcut": "C"}, {"block": "late_skip"}, {"augment": True}]
     plan[:] = [dataclasses.replace(tiny(), residual=True, **option) for option in options]
     assert runs.main(["tiny", "--data", npz]) == 0
     kept = [json.loads((folder / f"{run.name}.json").read_text()) for run in plan]
     parameters = [record["parameters"] for record in kept]
-    assert parameters[0] == parameters[3] < parameters[1] < parameters[2]
-    assert len({record["history"][-1]["train_loss"] for record in kept}) == 4
-    assert [run.name.split("-")[0] for run in plan] == ["residual"] * 3 + ["late_skip"]
+    assert parameters[0] == parameters[3] == parameters[4] < parameters[1] < parameters[2]
+    assert len({record["history"][-1]["train_loss"] for record in kept}) == 5
+    assert [run.name.split("-")[0] for run in plan] == ["residual"] * 3 + ["late_skip", "residual"]
+    assert "crop_flip" in plan[4].name
 
 
 def test_a_record_from_before_there_were_options_is_known(record, folder, npz, capsys):
     (file,) = folder.iterdir()
     old = json.loads(file.read_text())
-    for option in ("shortcut", "block"):
+    for option in ("shortcut", "block", "augment"):
         del old["run"][option]
+    for setting in ("decay_vectors", "label_smoothing"):
+        del old["run"]["config"][setting]
     file.write_text(json.dumps(old))
     assert runs.main(["tiny", "--data", npz]) == 0 and "done" in capsys.readouterr().out
 

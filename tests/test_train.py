@@ -555,3 +555,111 @@ def test_fit_stops_at_a_loss_that_is_no_number():
     before = net.weight.detach().clone()
     losses = train.fit(net, optimizer, x, y, 50)
     assert len(losses) == 1 and losses[0] != losses[0] and torch.equal(net.weight, before)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0])
+def test_a_smoothing_that_makes_no_sense(wrong):
+    with pytest.raises(ValueError, match=f"label_smoothing must lie in 0..1, 1 left out, got {wrong}"):
+        TrainConfig(label_smoothing=wrong)
+
+
+def test_label_smoothing_is_in_the_training_loss_alone(images):
+    config = replace(CONFIG, epochs=1, label_smoothing=0.3, lr=1e-9)  # the net stays as it is
+    plain, smooth = (train.train(net(), images, c)[0] for c in (replace(config, label_smoothing=0.0), config))
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(1_000_003 * 4))
+    model, total = net().train(), 0.0
+    for i in range(4):
+        chosen = order[50 * i : 50 * i + 50]
+        log_p = model(images.train_x[chosen]).log_softmax(1)
+        right = log_p[torch.arange(50), images.train_y[chosen]]
+        total -= (0.7 * right + 0.3 * log_p.mean(1)).mean().item() / 4
+    assert abs(smooth["train_loss"] - total) < 1e-5
+    assert abs(smooth["train_loss"] - plain["train_loss"]) > 1e-3
+    assert abs(smooth["test_loss"] - plain["test_loss"]) < 1e-5
+
+
+def test_vectors_may_be_left_out_of_the_decay(images):
+    model = net()
+    groups = train.decay_groups(model, 0.5)
+    decayed, others = ({id(p) for p in group["params"]} for group in groups)
+    names = {name: id(p) in decayed for name, p in model.named_parameters()}
+    assert not decayed & others and len(decayed | others) == len(names)
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    assert all(kept == ("conv" in n or n in ("stem.0.weight", "head.weight")) for n, kept in names.items())
+
+    config = replace(CONFIG, epochs=1, schedule="constant", lr=0.1, weight_decay=5.0, momentum=0.0)
+    norms = {}
+    for vectors in (True, False):
+        model = net()
+        train.train(model, images, replace(config, decay_vectors=vectors))
+        norms[vectors] = model.stem[1].weight.norm().item()
+    assert norms[True] < 0.5 * norms[False]  # four steps, each halves what decays
+
+
+def test_a_checkpoint_from_before_there_were_these_settings(images, tmp_path):
+    file = tmp_path / "run.checkpoint"
+    train.train(net(), images, CONFIG, checkpoint=file)
+    state = torch.load(file, weights_only=True)
+    del state["config"]["decay_vectors"], state["config"]["label_smoothing"]
+    torch.save(state, file)
+    assert len(train.train(net(), images, CONFIG, checkpoint=file)) == 3
+    with pytest.raises(ValueError, match="another config"):
+        train.train(net(), images, replace(CONFIG, label_smoothing=0.1), checkpoint=file)
+
+
+RECORDS = [{"epoch": i, "train_loss": 1 / i, "test_error": 0.5} for i in (1, 2, 3)]
+
+
+def test_progress_in_a_log_is_a_line_for_each_epoch(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    show = train.progress(3)
+    for record in RECORDS:
+        show(record)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == [
+        "[#######.............] 1/3",
+        "[#############.......] 2/3",
+        "[####################] 3/3",
+    ]
+    assert "loss 0.333, test error 0.500  0 s left" in lines[2]
+
+
+def test_progress_in_a_terminal_is_one_line(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show = train.progress(3)
+    for record in RECORDS:
+        show(record)
+    out = capsys.readouterr().out
+    assert out.count("\r") == 2 and out.count("\n") == 1 and out.endswith("\n")
+
+
+def test_progress_in_a_notebook_is_one_output(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, content, raw):
+            shown[-1] = content["text/plain"]
+
+    def display(content, raw, display_id):
+        assert raw and display_id
+        shown.append(content["text/plain"])
+        return Handle()
+
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    show = train.progress(3)
+    for record in RECORDS:
+        show(record)
+    assert len(shown) == 1 and "3/3" in shown[0]
+
+
+def test_the_time_left_counts_only_epochs_done_now(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr(train.time, "monotonic", lambda: next(clock))
+    show = train.progress(10)
+    show({"epoch": 8, "train_loss": 1.0})  # the first seven were done before a break
+    show({"epoch": 9, "train_loss": 1.0})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("20 s left") and second.endswith("10 s left")
