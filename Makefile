@@ -5,7 +5,7 @@ PORT ?= 8000
 NOTEBOOK ?=
 BIN := .venv/bin
 
-.PHONY: help book serve test refresh claims clean
+.PHONY: help book serve test refresh claims bench clean
 
 help:
 	@echo "make book      build the site into _build/html"
@@ -13,6 +13,7 @@ help:
 	@echo "make test      run every check"
 	@echo "make refresh   run the notebooks and store their outputs (NOTEBOOK=notebooks/04_degradation.ipynb for one)"
 	@echo "make claims    run a notebook's claims over many seeds (NOTEBOOK=..., SEEDS=10)"
+	@echo "make bench     images a second of our training loop and of two others"
 	@echo "make clean     remove what was built; .venv stays"
 
 .venv/.installed: requirements.txt constraints.txt pyproject.toml
@@ -38,6 +39,9 @@ refresh: .venv/.installed
 claims: .venv/.installed
 	@test -n "$(NOTEBOOK)" || { echo "Which notebook? make claims NOTEBOOK=notebooks/04_degradation.ipynb"; exit 1; }
 	$(BIN)/python -m reslab.claims $(NOTEBOOK) --seeds $(SEEDS)
+
+bench: .venv/.installed
+	$(BIN)/python tools/bench.py
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache book/_static/vendor book/node_modules
