@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "claims": {"runs"},
     "checks": {"models", "probes", "checks"},
 }
-MOST_LINES = 1900  # without checks, which grows with the exercises and which no chapter builds on
+MOST_LINES = 2200  # without checks, which grows with the exercises and which no chapter builds on
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

@@ -1,6 +1,12 @@
 """Exercise checkers, a module for each chapter: each takes your object and finds the wrong idea in a wrong answer."""
 
-from reslab.checks.chapter_01 import check_count_pieces, check_largest_step, check_sawtooth, check_width_for, check_xor
+from reslab.checks.chapter_01 import (
+    check_count_pieces,
+    check_largest_step,
+    check_sawtooth,
+    check_width_for,
+    check_xor,
+)
 from reslab.checks.chapter_02 import (
     check_backward_layer,
     check_clip,
@@ -8,8 +14,20 @@ from reslab.checks.chapter_02 import (
     check_layer_factor,
     check_numerical_gradient,
 )
-from reslab.checks.chapter_03 import check_batch_norm, check_dead_units, check_fold, check_gain_of, check_he_std
-from reslab.checks.chapter_04 import check_block, check_depth, check_diagnose, check_gradient_ratio, check_grow
+from reslab.checks.chapter_03 import (
+    check_batch_norm,
+    check_dead_units,
+    check_fold,
+    check_gain_of,
+    check_he_std,
+)
+from reslab.checks.chapter_04 import (
+    check_block,
+    check_depth,
+    check_diagnose,
+    check_gradient_ratio,
+    check_grow,
+)
 from reslab.checks.chapter_05 import (
     check_block_gradients,
     check_branch_target,
@@ -33,6 +51,35 @@ from reslab.checks.chapter_07 import (
     check_rezero_block,
     check_variance_after,
 )
+from reslab.checks.chapter_11 import (
+    check_bottleneck_parameters,
+    check_largest_batch,
+    check_layers_in,
+    check_our_name,
+    check_parameter_diff,
+    check_receptive_field,
+)
+from reslab.checks.chapter_12 import (
+    check_draw_weights,
+    check_find_copies,
+    check_prepare,
+    check_resized,
+    check_split_by_group,
+    check_to_rgb,
+)
+from reslab.checks.chapter_13 import (
+    check_cross_entropy_by_hand,
+    check_decay_groups,
+    check_rate_at,
+    check_sgd_step,
+    check_train_epoch,
+)
+from reslab.checks.chapter_13_measuring import (
+    check_calibration_error,
+    check_choose,
+    check_error_rate,
+    check_name_the_fault,
+)
 
 __all__ = [
     "check_autocorrelation",
@@ -42,31 +89,52 @@ __all__ = [
     "check_block",
     "check_block_gradients",
     "check_bottleneck",
+    "check_bottleneck_parameters",
     "check_branch_target",
+    "check_calibration_error",
+    "check_choose",
     "check_clip",
     "check_conv_out",
     "check_count_pieces",
+    "check_cross_entropy_by_hand",
     "check_dead_units",
+    "check_decay_groups",
     "check_depth",
     "check_descend",
     "check_diagnose",
+    "check_draw_weights",
+    "check_error_rate",
     "check_factor_per_layer",
+    "check_find_copies",
     "check_fold",
     "check_gain_of",
     "check_gradient_ratio",
     "check_grow",
     "check_he_std",
+    "check_largest_batch",
     "check_largest_step",
     "check_layer_factor",
+    "check_layers_in",
     "check_name_the_bug",
+    "check_name_the_fault",
     "check_nearer",
     "check_numerical_gradient",
+    "check_our_name",
+    "check_parameter_diff",
     "check_parts_of_sum",
+    "check_prepare",
+    "check_rate_at",
+    "check_receptive_field",
     "check_repair",
     "check_residual_block",
+    "check_resized",
     "check_rezero_block",
     "check_sawtooth",
+    "check_sgd_step",
     "check_shortcut_for",
+    "check_split_by_group",
+    "check_to_rgb",
+    "check_train_epoch",
     "check_two_layer_block",
     "check_variance_after",
     "check_width_for",
