@@ -169,8 +169,8 @@ def cifar10(root: str | pathlib.Path | None = None, download: bool = True) -> Im
 def to_rgb(image: Image.Image) -> Image.Image:
     """A copy in RGB, 8 bits a channel, turned upright; transparency lies on white, an animation gives its first frame.
 
-    16-bit grey is scaled to 8 bits. Pillow's own convert("RGB") does none of this: it drops the transparency and cuts
-    off 16-bit values at 255.
+    16-bit grey is scaled to 8 bits. Pillow's own convert("RGB") leaves a picture on its side, drops the transparency
+    and cuts off 16-bit values at 255.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode == "I":  # a 16-bit file; Pillow opens some of them as 32-bit

@@ -191,7 +191,7 @@ class Bottleneck(nn.Module):
         out_channels = self.expansion * inner
         self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
-        # Paper: the stride is on conv1, which then never sees three of four pixels. Here as torchvision ("v1.5").
+        # The authors' models have the stride on conv1, which skips three of four pixels. Here as torchvision ("v1.5").
         self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, out_channels, 1, bias=False)

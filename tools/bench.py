@@ -3,11 +3,11 @@
     python tools/bench.py                # ResNet-20 on 32x32, ResNet-18 on 224x224
     python tools/bench.py --steps 4      # a quick look
 
-Each loop trains the same net from the same weights with SGD on the same labelled images, in one process, one loop
+Each loop trains a fresh net of the same kind with SGD on the same labelled images, in one process, one loop
 after the other, several rounds; the median round counts. Ratios are to the plain loop.
 
 - plain: a DataLoader over stored uint8 images, transformed one by one (crop, flip, normalise), float32.
-- reference: the same as torchvision's references/classification/train.py does it: Pillow images, transforms.v2 with
+- reference: in the style of torchvision's references/classification/train.py: Pillow images, transforms.v2 with
   two workers, cross-entropy with label smoothing, top-1 and top-5 accuracy and a smoothed log after each step.
 - ours: reslab.train's step on tensors in memory, augmentation by batch, the fastest execution on this machine.
 """
