@@ -367,6 +367,9 @@ MISTAKES = {
          "whose loss is nan you call 'healthy'"),
         ({"    end = history[-1]": "    end = history[-1]\n    if end['lr'] < 0.002: return 'rate too low'"},
          "by the schedule"),
+        ({"    end = history[-1]": "    end = history[-1]\n    if end['lr'] < 0.01: return 'rate too low'"},
+         "by the schedule"),
+        ({HIGH: 'not end["train_loss"] < math.log(10)', LOW: 'end["lr"] < 0.01'}, "by the schedule"),
         ({"    end = history[-1]": "    end = history[-1]\n"
           "    if max(e['lr'] for e in history) >= 0.4: return 'rate too high'"}, "judge the rate by its size"),
         ({"    end = history[-1]": "    end = history[-1]\n    if history[0]['lr'] == 0.001: return 'rate too low'"},

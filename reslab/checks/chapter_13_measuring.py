@@ -680,17 +680,27 @@ def check_name_the_fault(name_the_fault: Callable[[list[dict]], str]) -> None:
         (TRAIN_CURVES, 0, "You look at validation alone. It does not show whether training learns.", both),
         (VAL_CURVES, 0, "You look at training alone. It does not show what new images bring.", both),
     ]
+    by_rate = [row for row in wrong if at_one_rate(name_the_fault, epochs_of(row[2], row[2], ())) == row[0]]
     for keys, start, message, hint in mistakes:
-        if is_blind_to(name_the_fault, said, keys, start):
+        hides_all = keys == VAL_CURVES and by_rate  # a rule on the rate catches most runs before validation is asked
+        if not hides_all and is_blind_to(name_the_fault, said, keys, start):
             raise Wrong(message, hint)
-    blame_words(name_the_fault, wrong)
+    blame_words(name_the_fault, by_rate or wrong)
+
+
+def at_one_rate(name_the_fault: Callable, history: list[dict]) -> str | None:
+    """The word for the same curves at the rate 0.05; None if it cannot be had."""
+    try:
+        return name_the_fault([epoch | {"lr": 0.05} for epoch in history])
+    except Exception:
+        return None
 
 
 def blame_words(name_the_fault: Callable[[list[dict]], str], wrong: list[tuple[str, str, dict]]) -> None:
     """Raise Wrong for one of the rows (right word, word, run) of `wrong`, with the idea that leads to it."""
     truth, word, run = wrong[0]
     history = epochs_of(run, run, ())
-    at_one_rate = name_the_fault([epoch | {"lr": 0.05} for epoch in history])
+    by_size = at_one_rate(name_the_fault, history) != word
     ended = "The rate goes down to 0 by the schedule. At the end of a run a small rate is no fault."
     mistakes = [
         (
@@ -698,9 +708,9 @@ def blame_words(name_the_fault: Callable[[list[dict]], str], wrong: list[tuple[s
             f"A run whose loss is nan you call {word!r}. Each comparison with nan gives False.",
             "Ask first: math.isfinite(loss).",
         ),
-        (at_one_rate != word and truth == "healthy" and word == "rate too low", ended, "Look at the losses."),
+        (by_size and truth == "healthy" and word == "rate too low", ended, "Look at the losses."),
         (
-            at_one_rate != word,
+            by_size,
             f"You judge the rate by its size: at another rate you would not call these curves {word!r}.",
             "One net learns at a rate at which another breaks. Look at the training loss.",
         ),
