@@ -22,6 +22,8 @@ from torch import Tensor
 from torchvision import datasets
 
 SHAPES = ("disc", "square", "triangle", "pentagon", "hexagon", "ring", "cross", "star", "crescent", "bar")
+FILLS = ("filled", "line", "striped", "dotted")
+OUTLINES = tuple(f"outline {k}, {fill}" for k in range(25) for fill in FILLS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,13 +200,25 @@ def read_image(path: str | pathlib.Path) -> Image.Image:
         raise ValueError(f"{path}: {error or type(error).__name__}") from error
 
 
+class VisibleFolder(datasets.ImageFolder):
+    """torchvision's ImageFolder without hidden folders, such as Jupyter's .ipynb_checkpoints, among its classes."""
+
+    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
+        """The names of the classes, and their numbers."""
+        classes = [name for name in super().find_classes(directory)[0] if not name.startswith(".")]
+        if not classes:
+            raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
+        return classes, {name: label for label, name in enumerate(classes)}
+
+
 def image_folder(
     root: str | pathlib.Path, transform: Callable | None = None
 ) -> tuple[datasets.ImageFolder, list[str]]:
     """The images in root/CLASS/..., as torchvision's ImageFolder, and what was left out: a line for each file.
 
-    Every file is read once, so that a damaged one is met now and not in the middle of an epoch; hidden files are
-    passed over. Raises ValueError, naming the cause and the cure, if there are no classes or one has no image.
+    Every file is read once, so that a damaged one is met now and not in the middle of an epoch; hidden files and
+    folders are passed over. Raises ValueError, naming the cause and the cure, if there are no classes or one has no
+    image.
     """
     root, problems = pathlib.Path(root), []
     cure = f"put the images of each class into a folder of its own, {root}/CLASS/"
@@ -212,7 +226,7 @@ def image_folder(
         raise ValueError(f"no folder {root}: check the path, and {cure}")
 
     def readable(file: str) -> bool:
-        if pathlib.Path(file).name.startswith("."):
+        if any(part.startswith(".") for part in pathlib.Path(file).relative_to(root).parts):
             return False
         try:
             read_image(file)
@@ -222,7 +236,7 @@ def image_folder(
         return True
 
     try:
-        images = datasets.ImageFolder(root, transform, loader=read_image, is_valid_file=readable)
+        images = VisibleFolder(root, transform, loader=read_image, is_valid_file=readable)
     except FileNotFoundError as error:  # torchvision's word for: no class, or one without an image
         found = "".join(f"\n  {problem}" for problem in problems)
         raise ValueError(f"{str(error).strip()}: {cure}{found and '; left out:'}{found}") from None
@@ -283,14 +297,14 @@ def fetch(url: str, path: pathlib.Path, md5: str) -> None:
         raise OSError(f"{path.name} from {url} has not the MD5 {md5} and was deleted: call again, or use shapes32()")
 
 
-def random_crop_flip(x: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
+def random_crop_flip(x: Tensor, generator: torch.Generator, pad: int = 4, flip: bool = True) -> Tensor:
     """Shift each image by up to `pad` pixels each way, zeros moving in, and mirror half of them; He et al. 2015, 4.2.
 
-    Shapes: (N, C, H, W) to the same. Zeros are the mean colour of a normalised image.
+    Shapes: (N, C, H, W) to the same. Zeros are the mean colour of a normalised image. flip: False for letters, say.
     """
     n, _, height, width = x.shape
     top, left = torch.randint(0, 2 * pad + 1, (2, n, 1), generator=generator)
-    mirror = torch.rand(n, 1, generator=generator) < 0.5
+    mirror = torch.rand(n, 1, generator=generator) < 0.5 * flip
     across = torch.arange(width).expand(n, width)
     rows = torch.arange(height) + top  # (N, H)
     columns = torch.where(mirror, across.flip(1), across) + left  # (N, W)
@@ -313,36 +327,109 @@ def shapes32(n: int = 5000, seed: int = 0) -> ImageData:
     return from_arrays("shapes32", *train, *test, SHAPES)
 
 
-def draw_shapes(n: int, rng: np.random.Generator, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """`n` images uint8 (n, size, size, 3) and labels (n,), in random order, the classes equal in number or nearly."""
+def draw_shapes(
+    n: int, rng: np.random.Generator, size: int = 32, hue_spread: float = 0.12
+) -> tuple[np.ndarray, np.ndarray]:
+    """`n` images uint8 (n, size, size, 3) and labels (n,), in random order, the classes equal in number or nearly.
+
+    hue_spread: the standard deviation of a class's hues around its own, in turns of the wheel. From 1 on, colour says
+    nothing of the class.
+    """
     labels = rng.permutation(np.arange(n) % len(SHAPES))
 
-    def uniform(low, high):
-        return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+    def leaning(hue):  # a hue near the given one; hues are cyclic in 0..1
+        return (hue + rng.normal(0, hue_spread, n)).reshape(n, 1, 1).astype(np.float32)
 
-    def leaning(hue, spread):  # a hue near the given one; hues are cyclic in 0..1
-        return (hue + rng.normal(0, spread, n)).reshape(n, 1, 1).astype(np.float32)
-
-    axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1  # pixel centres in -1..1
-    x, y = np.meshgrid(axis, axis)
-
-    scale, turn = uniform(0.6, 0.95), uniform(0, 2 * np.pi)
-    dx, dy = (x - uniform(-0.25, 0.25)) / scale, (y - uniform(-0.25, 0.25)) / scale
-    u, v = np.cos(turn) * dx + np.sin(turn) * dy, np.cos(turn) * dy - np.sin(turn) * dx
+    u, v, scale = places(n, rng, size)
     depth = np.empty((n, size, size), np.float32)
     for label, shape in enumerate(SHAPES):
         chosen = labels == label
         depth[chosen] = depth_inside(shape, u[chosen], v[chosen])
-    cover = np.clip(0.5 + depth * scale * size / 2, 0, 1)[..., None]  # 0 outside, 1 inside, soft over one pixel
-
-    stripe_turn, stripe_step, stripe_start = uniform(0, np.pi), uniform(4, 14), uniform(0, 2 * np.pi)
-    wave = np.sin((x * np.cos(stripe_turn) + y * np.sin(stripe_turn)) * stripe_step + stripe_start)
-    ground_value = uniform(0.2, 0.9) * (1 - uniform(0.1, 0.6) * (0.5 + 0.5 * wave))
+    ground_value = stripes(n, rng, size)
     # The ground's hue runs three times round the wheel over the classes, the shape's once: two different weak cues.
-    ground = hsv_to_rgb(leaning(0.5 + 0.3 * labels, 0.12), uniform(0.2, 1), ground_value)
-    shape = hsv_to_rgb(leaning(0.1 * labels, 0.12), uniform(0.2, 1), uniform(0.3, 1))
-    image = ground + cover * (shape - ground) + rng.normal(0, 0.08, ground.shape).astype(np.float32)
-    return (image.clip(0, 1) * 255).round().astype(np.uint8), labels
+    ground = hsv_to_rgb(leaning(0.5 + 0.3 * labels), uniform(n, rng, 0.2, 1), ground_value)
+    shape = hsv_to_rgb(leaning(0.1 * labels), uniform(n, rng, 0.2, 1), uniform(n, rng, 0.3, 1))
+    return painted(depth * scale, ground, shape, 0.08, rng), labels
+
+
+def outlines32(n: int = 5000, seed: int = 0) -> ImageData:
+    """100 classes to pre-train on: 25 random outlines, each filled, as a line, striped or dotted; 32x32, any colour.
+
+    None of them is a shape of shapes32. A net can learn such classes and use what it learned elsewhere: Kataoka and
+    others 2020, arXiv 2101.08515. `n` training and n / 10 test images. Raises ValueError if n < 1000.
+    """
+    if n < 1000:
+        raise ValueError(f"n must be at least 1000, ten images of each class, got {n}")
+    train = draw_outlines(n, np.random.default_rng([seed, 2]))
+    test = draw_outlines(n // 10, np.random.default_rng([seed, 3]))
+    return from_arrays("outlines32", *train, *test, OUTLINES)
+
+
+def draw_outlines(n: int, rng: np.random.Generator, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """`n` images uint8 (n, size, size, 3) and labels (n,) of outlines32: outline 0, 1, ..., 24, four fills of each."""
+    harmonics = np.arange(2, 7)
+    family = np.random.default_rng(0)  # the 25 outlines are always the same
+    waves = family.normal(0, 1, (25, 5)) / np.sqrt(harmonics)
+    waves *= family.uniform(0.5, 0.9, (25, 1)) / np.abs(waves).sum(1, keepdims=True)
+    starts = family.uniform(0, 2 * np.pi, (25, 5))
+
+    labels = rng.permutation(np.arange(n) % len(OUTLINES))
+    outline, fill = labels // len(FILLS), (labels % len(FILLS))[:, None, None]
+    u, v, scale = places(n, rng, size)
+    angle = np.arctan2(v, u)
+    radius = np.ones((n, size, size), np.float32)  # r = 0.65 (1 + sum of a_k cos(k angle + b_k))
+    for k, wave, start in zip(harmonics, waves.T, starts.T, strict=True):
+        radius += (wave[outline, None, None] * np.cos(k * angle + start[outline, None, None])).astype(np.float32)
+    inside = 0.65 * radius - np.hypot(u, v)
+    line = uniform(n, rng, 0.08, 0.16) - np.abs(inside)
+    bars = np.sin(u * uniform(n, rng, 9, 13) + uniform(n, rng, 0, 6)) / 10
+    dots = np.sin(10 * u + uniform(n, rng, 0, 6)) * np.sin(10 * v + uniform(n, rng, 0, 6)) / 7
+    depth = np.choose(fill, [inside, line, np.minimum(inside, bars), np.minimum(inside, dots)])
+    ground_value = stripes(n, rng, size)
+    dark = ground_value.mean((1, 2), keepdims=True) < 0.45
+    shape_value = np.where(dark, uniform(n, rng, 0.75, 1), uniform(n, rng, 0, 0.2))  # every outline can be seen
+    ground = hsv_to_rgb(uniform(n, rng, 0, 1), uniform(n, rng, 0, 1), ground_value)
+    shape = hsv_to_rgb(uniform(n, rng, 0, 1), uniform(n, rng, 0, 1), shape_value)
+    return painted(depth * scale, ground, shape, 0.04, rng), labels
+
+
+def uniform(n: int, rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+    """A number for each image, (n, 1, 1)."""
+    return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+
+
+def pixels(size: int) -> list[np.ndarray]:
+    """The pixel centres' x and y in -1..1, each (size, size)."""
+    axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+    return np.meshgrid(axis, axis)
+
+
+def places(n: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each pixel in the frame of its image's shape, which has a random scale, turn and place: u, v (n, size, size).
+
+    And the scale (n, 1, 1), by which lengths in that frame are multiplied on the image.
+    """
+    x, y = pixels(size)
+    scale, turn = uniform(n, rng, 0.6, 0.95), uniform(n, rng, 0, 2 * np.pi)
+    dx, dy = (x - uniform(n, rng, -0.25, 0.25)) / scale, (y - uniform(n, rng, -0.25, 0.25)) / scale
+    return np.cos(turn) * dx + np.sin(turn) * dy, np.cos(turn) * dy - np.sin(turn) * dx, scale
+
+
+def stripes(n: int, rng: np.random.Generator, size: int) -> np.ndarray:
+    """The value (as in HSV) of a striped ground, (n, size, size)."""
+    x, y = pixels(size)
+    turn, step, start = uniform(n, rng, 0, np.pi), uniform(n, rng, 4, 14), uniform(n, rng, 0, 2 * np.pi)
+    wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) * step + start)
+    return uniform(n, rng, 0.2, 0.9) * (1 - uniform(n, rng, 0.1, 0.6) * (0.5 + 0.5 * wave))
+
+
+def painted(
+    depth: np.ndarray, ground: np.ndarray, shape: np.ndarray, noise: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The images, uint8: `shape`'s colour where depth > 0, soft over one pixel, `ground`'s elsewhere, and noise."""
+    cover = np.clip(0.5 + depth * depth.shape[-1] / 2, 0, 1)[..., None]  # 0 outside, 1 inside
+    image = ground + cover * (shape - ground) + rng.normal(0, noise, ground.shape).astype(np.float32)
+    return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def depth_inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -103,6 +103,120 @@ def test_each_outline(shape, folds, mirrored, area):
     assert ((data.depth_inside(shape, u, -v) > 0) == inside).mean() > 0.995
 
 
+def hues(images):
+    """The direction of each image's mean colour on the wheel, as a complex number of length 1 or less."""
+    mean = images.reshape(len(images), -1, 3).mean(1) / 255
+    return mean @ np.exp(2j * np.pi * np.arange(3) / 3) / mean.max(1)
+
+
+def test_colour_says_nothing_of_the_class_when_hues_are_spread():
+    told = []
+    for spread in (0.12, 2.0):
+        images, labels = data.draw_shapes(2000, np.random.default_rng(0), 8, hue_spread=spread)
+        means = np.array([hues(images[labels == label]).mean() for label in range(10)])
+        told.append(np.abs(means).mean())
+    assert told[0] > 4 * told[1], told
+    usual, given = (data.draw_shapes(20, np.random.default_rng(0), 8, **o)[0] for o in ({}, {"hue_spread": 0.12}))
+    assert (usual == given).all()
+
+
+@pytest.fixture(scope="module")
+def outlines():
+    return data.outlines32(1000, seed=1)
+
+
+def test_outlines32_is_what_its_docstring_says(outlines):
+    assert outlines.train_x.shape == (1000, 3, 32, 32) and outlines.test_x.shape == (100, 3, 32, 32)
+    assert outlines.train_y.bincount().tolist() == [10] * 100 and outlines.test_y.bincount().tolist() == [1] * 100
+    assert outlines.name == "outlines32" and len(set(outlines.classes)) == 100
+    assert outlines.classes[:5] == (*(f"outline 0, {fill}" for fill in data.FILLS), "outline 1, filled")
+    assert not torch.equal(outlines.train_y, outlines.train_y.sort().values)
+    pixels = outlines.pictures(outlines.train_x) * 255
+    assert np.allclose(pixels, pixels.round(), atol=1e-3) and pixels.min() < 20 and pixels.max() > 235
+
+
+def test_outlines32_is_deterministic_by_seed(outlines):
+    again, other = data.outlines32(1000, seed=1), data.outlines32(1000, seed=2)
+    assert again.digest == outlines.digest != other.digest
+
+
+def test_outlines32_repeats_no_image(outlines):
+    both = np.concatenate([outlines.pictures(x) for x in (outlines.train_x, outlines.test_x)])
+    assert len(np.unique(np.rint(both * 255).reshape(1100, -1), axis=0)) == 1100
+
+
+def test_outlines32_draws_its_parts_from_streams_of_their_own(monkeypatch):
+    first = []
+
+    def drawn(n, rng):
+        first.append(rng.random())
+        return np.zeros((n, 2, 2, 3), np.uint8), np.arange(n) % 100
+
+    monkeypatch.setattr(data, "draw_outlines", drawn)
+    data.outlines32(1000, seed=0), data.outlines32(1000, seed=1)
+    assert len(set(first)) == 4
+
+
+def test_outlines32_wants_ten_of_each():
+    with pytest.raises(ValueError, match="n must be at least 1000, ten images of each class, got 999"):
+        data.outlines32(999)
+
+
+def still_outlines(seed):
+    """Where the outlines are, (400, 64, 64), if all stand upright in the middle at one scale; and the labels."""
+    n, size, seen = 400, 64, []
+    with pytest.MonkeyPatch.context() as patch:
+        x, y = data.pixels(size)
+        still = (np.broadcast_to(x, (n, size, size)), np.broadcast_to(y, (n, size, size)), np.ones((n, 1, 1)))
+        patch.setattr(data, "places", lambda n, rng, size: still)
+        patch.setattr(data, "painted", lambda depth, *rest: seen.append(depth) or depth)
+        _, labels = data.draw_outlines(n, np.random.default_rng(seed), size)
+    return seen[0] > 0, labels
+
+
+@pytest.fixture(scope="module")
+def stills():
+    return still_outlines(0)
+
+
+def test_the_outlines_are_always_the_same(stills):
+    (inside, labels), (again, others) = stills, still_outlines(1)
+    for label in range(0, 100, 4):  # the filled ones
+        assert (inside[labels == label][0] == again[others == label][0]).all()
+
+
+def test_each_fill_of_an_outline(stills):
+    inside, labels = stills
+    for outline in range(25):
+        of = [inside[labels == 4 * outline + fill] for fill in range(4)]
+        filled, line, striped, dotted = of
+        assert all((image == filled[0]).all() for image in filled)  # the outline is the class's, not the image's
+        whole = filled[0]
+        for image in (*striped, *dotted):
+            assert not (image & ~whole).any() and 0.2 < image.sum() / whole.sum() < 0.8
+        for image in line:
+            assert (image & ~whole).any() and (image & whole).any() and not image[30:34, 30:34].all()
+        assert {len(np.unique(part.reshape(4, -1), axis=0)) for part in (striped, dotted)} == {4}
+
+
+def test_no_two_outlines_are_alike(stills):
+    inside, labels = stills
+    filled = np.stack([inside[labels == 4 * outline][0] for outline in range(25)])
+    for a in range(25):
+        for b in range(a):
+            assert (filled[a] ^ filled[b]).sum() > 0.1 * filled[a].sum(), (a, b)
+
+
+def test_every_outline_stands_out_from_its_ground():
+    grounds = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "painted", lambda depth, ground, shape, *rest: grounds.append((ground, shape)))
+        data.draw_outlines(300, np.random.default_rng(0))
+    ground, shape = grounds[0]
+    ground, shape = ground.max(-1).mean((1, 2)), shape.max(-1)[:, 0, 0]  # the value of HSV
+    assert np.abs(ground - shape).min() > 0.2 and 50 < (shape > ground).sum() < 250
+
+
 def test_hsv_to_rgb_at_known_colours():
     hues = np.array([0, 1 / 3, 2 / 3, 1, -1 / 3, 1 / 6], np.float32)
     expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1], [1, 1, 0]]
@@ -303,6 +417,15 @@ def test_random_crop_flip_draws_from_its_generator_alone():
     first, again, other = (data.random_crop_flip(x, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_random_crop_flip_without_the_mirror():
+    x = torch.randint(1, 100, (40, 3, 5, 7))
+    top, left = torch.randint(0, 3, (2, 40), generator=torch.Generator().manual_seed(3))
+    y = data.random_crop_flip(x, torch.Generator().manual_seed(3), 1, flip=False)
+    padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
+    for image, changed, i, j in zip(padded, y, top, left, strict=True):
+        assert torch.equal(changed, image[:, i : i + 5, j : j + 7])
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -630,12 +753,21 @@ def test_a_folder_is_read_and_what_is_left_out_is_named(folder):
     assert left_out[0].endswith("the file is empty")
 
 
+def test_hidden_folders_are_no_classes_and_have_no_images(folder):
+    for place in (folder, folder / "dog"):
+        (place / ".ipynb_checkpoints").mkdir()
+        (place / ".ipynb_checkpoints" / "copy.png").write_bytes((folder / "cat" / "a_fine.png").read_bytes())
+    images, _ = data.image_folder(folder)
+    assert images.classes == ["cat", "dog"] and [label for _, label in images] == [0] * 7 + [1]
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda root: None, r"no folder .*nowhere: check the path"),
         (lambda root: root.mkdir(), "put the images of each class into a folder of its own"),
         (lambda root: (root / "cat").mkdir(parents=True), "cat.*put the images"),
+        (lambda root: (root / ".cat").mkdir(parents=True), "put the images"),
     ],
 )
 def test_a_folder_without_images(tmp_path, make, words):
