@@ -125,6 +125,18 @@ def images(axes: Sequence[Axes], pictures: np.ndarray, titles: Sequence[str]) ->
         ax.axis("off")
 
 
+def confusion(ax: Axes, counts: np.ndarray, classes: Sequence[str]) -> None:
+    """A confusion matrix with its numbers: counts[truth, answer], (K, K)."""
+    ax.imshow(counts, cmap="Blues")
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if counts[i, j] > counts.max() / 2 else INK
+        ax.text(j, i, counts[i, j], ha="center", va="center", fontsize=9, color=colour)
+    ax.set_xticks(range(len(classes)), classes, rotation=60)
+    ax.set_yticks(range(len(classes)), classes)
+    ax.set(xlabel="answer", ylabel="truth")
+    ax.grid(False)
+
+
 def degradation_at(ax: Axes, curves: Mapping[str, Mapping[int, np.ndarray]], depth: int, epoch: int) -> None:
     """Training loss of both kinds of net at one depth, with the losses at `epoch` read off; other depths are faint.
 

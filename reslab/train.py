@@ -303,9 +303,9 @@ def train(
     return history
 
 
-def progress(epochs: int) -> Callable[[dict], None]:
+def progress(epochs: int, tested_on: str = "test") -> Callable[[dict], None]:
     """A bar for `on_epoch` of train: one line that is written anew in Jupyter, Colab or a terminal, and in a log file
-    a new line for each epoch.
+    a new line for each epoch. tested_on: what the images of "test_error" are called.
     """
     start, done_before, display = time.monotonic(), None, None
 
@@ -316,7 +316,7 @@ def progress(epochs: int) -> Callable[[dict], None]:
             done_before = done - 1  # a resumed run did those some other time
         left = (time.monotonic() - start) / (done - done_before) * (epochs - done)
         bar = "#" * round(20 * done / epochs)
-        tested = f", test error {record['test_error']:.3f}" if "test_error" in record else ""
+        tested = f", {tested_on} error {record['test_error']:.3f}" if "test_error" in record else ""
         line = f"[{bar:.<20}] {done}/{epochs}  loss {record['train_loss']:.3f}{tested}  {left:.0f} s left"
         if "ipykernel" in sys.modules:
             from IPython.display import display as show_in_notebook

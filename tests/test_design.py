@@ -28,11 +28,14 @@ MAY_IMPORT = {
     "train": set(),
     "probes": set(),
     "plots": set(),
+    "transfer": {"models", "train"},
     "runs": {"models", "data", "train", "probes"},
+    "finetune": {"models", "data", "train", "transfer", "runs", "plots"},
+    "fewshot": {"models", "data", "train", "transfer", "runs", "probes"},
     "claims": {"runs"},
     "checks": {"models", "probes", "checks"},
 }
-MOST_LINES = 2200  # without checks, which grows with the exercises and which no chapter builds on
+MOST_LINES = 3200  # without checks, which grows with the exercises and which no chapter builds on
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

@@ -220,6 +220,29 @@ def test_images():
         plots.images(axes, pictures, ["a", "b"])
 
 
+def test_confusion_shows_its_counts():
+    counts = np.array([[9, 0, 1], [2, 4, 0], [0, 0, 30]])
+    ax = draw(lambda ax: plots.confusion(ax, counts, ["cat", "dog", "eel"]))
+    shown = {(text.get_position()[1], text.get_position()[0]): int(text.get_text()) for text in ax.texts}
+    assert shown == {(i, j): n for (i, j), n in np.ndenumerate(counts) if n}  # row: truth; column: answer
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("answer", "truth")
+    for axis in (ax.xaxis, ax.yaxis):
+        assert list(axis.get_ticklocs()) == [0, 1, 2]
+        assert [label.get_text() for label in axis.get_ticklabels()] == ["cat", "dog", "eel"]
+        assert not any(line.get_visible() for line in axis.get_gridlines())
+    image = ax.images[0]
+    assert (image.get_array() == counts).all() and ax.get_ylim()[0] > ax.get_ylim()[1]  # the first class is on top
+    for text in ax.texts:
+        j, i = text.get_position()
+        under = image.to_rgba(counts)[i, j, :3]
+        lighter, darker = sorted((luminance(under), luminance(to_rgb(text.get_color()))), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5 and text.get_fontsize() >= 9
+
+
+def test_confusion_of_no_images():
+    assert not draw(lambda ax: plots.confusion(ax, np.zeros((2, 2), int), "ab")).texts
+
+
 @pytest.mark.parametrize("scale", ["linear", "log"])
 @pytest.mark.parametrize("heights", [[1, 1, 1, 1], [0.1, 0.11, 5, 10], [9.9, 9.8, 10, 10, 9.9], [1e-3, 10], [5], []])
 def test_label_ends_moves_labels_apart_and_keeps_their_order(scale, heights):
@@ -353,4 +376,4 @@ def test_every_figure_is_tested_here():
         name for name, value in inspect.getmembers(plots, inspect.isfunction) if value.__module__ == plots.__name__
     }
     takes_an_ax = {name for name in public if "ax" in inspect.signature(getattr(plots, name)).parameters}
-    assert takes_an_ax - {"label_ends", "block_diagram"} == set(FIGURES)
+    assert takes_an_ax - {"label_ends", "block_diagram", "confusion"} == set(FIGURES)

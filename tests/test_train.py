@@ -624,6 +624,14 @@ def test_progress_in_a_log_is_a_line_for_each_epoch(monkeypatch, capsys):
     assert "loss 0.333, test error 0.500  0 s left" in lines[2]
 
 
+def test_progress_says_on_which_images(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    train.progress(3, "validation")(RECORDS[2])
+    train.progress(3, "validation")({"epoch": 3, "train_loss": 1.0})
+    tested, untested = capsys.readouterr().out.splitlines()
+    assert "loss 0.333, validation error 0.500  " in tested and "error" not in untested
+
+
 def test_progress_in_a_terminal_is_one_line(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
