@@ -334,7 +334,8 @@ def test_a_kill_while_writing_leaves_the_old_file(folder, monkeypatch, moment):
 def test_the_books_records_are_whole():
     for file in sorted((ROOT / "results").glob("*/*.json")):
         record = json.loads(file.read_text(encoding="utf-8"))
-        assert len(record["history"]) == record["run"]["config"]["epochs"] + 1, file
+        if "run" in record:  # fewshot's records have another form
+            assert len(record["history"]) == record["run"]["config"]["epochs"] + 1, file
         assert not any(map(names_a_place, strings(record))), file
 
 
