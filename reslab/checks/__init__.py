@@ -80,6 +80,18 @@ from reslab.checks.chapter_13_measuring import (
     check_error_rate,
     check_name_the_fault,
 )
+from reslab.checks.chapter_16 import (
+    check_freeze_body,
+    check_new_head,
+    check_parameter_groups,
+    check_train_mode,
+)
+from reslab.checks.chapter_16_using import (
+    check_early_stop,
+    check_features,
+    check_few_per_class,
+    check_interpolated,
+)
 
 __all__ = [
     "check_autocorrelation",
@@ -103,14 +115,19 @@ __all__ = [
     "check_descend",
     "check_diagnose",
     "check_draw_weights",
+    "check_early_stop",
     "check_error_rate",
     "check_factor_per_layer",
+    "check_features",
+    "check_few_per_class",
     "check_find_copies",
     "check_fold",
+    "check_freeze_body",
     "check_gain_of",
     "check_gradient_ratio",
     "check_grow",
     "check_he_std",
+    "check_interpolated",
     "check_largest_batch",
     "check_largest_step",
     "check_layer_factor",
@@ -118,9 +135,11 @@ __all__ = [
     "check_name_the_bug",
     "check_name_the_fault",
     "check_nearer",
+    "check_new_head",
     "check_numerical_gradient",
     "check_our_name",
     "check_parameter_diff",
+    "check_parameter_groups",
     "check_parts_of_sum",
     "check_prepare",
     "check_rate_at",
@@ -135,6 +154,7 @@ __all__ = [
     "check_split_by_group",
     "check_to_rgb",
     "check_train_epoch",
+    "check_train_mode",
     "check_two_layer_block",
     "check_variance_after",
     "check_width_for",
