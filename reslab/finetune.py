@@ -13,11 +13,13 @@ import copy
 import dataclasses
 import datetime
 import hashlib
+import io
 import math
 import pathlib
 import shlex
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 
 import matplotlib.figure
@@ -85,13 +87,15 @@ def read_folder(root: str | pathlib.Path, size: int) -> tuple[Tensor, Tensor, li
     ValueError, naming the cause and the cure: no or one class, an empty class, fewer than four images in one, folders
     that are the parts of a data set and no classes, more than the memory holds.
     """
+    root = pathlib.Path(root)
     images, problems = data.image_folder(root)
     if {name.lower() for name in images.classes} <= PARTS:
+        learned_from = root / max(images.classes, key=lambda name: "train" in name.lower())
         raise ValueError(
             f"{root} has the folders {', '.join(images.classes)}, which are parts of a data set and no classes: give "
-            f"{pathlib.Path(root) / images.classes[-1]}, if the folders in it are the classes"
+            f"{learned_from}, if the folders in it are the classes"
         )
-    loose = [file for file in sorted(pathlib.Path(root).iterdir()) if file.is_file() and file.name[0] != "."]
+    loose = [file for file in sorted(root.iterdir()) if file.is_file() and file.name[0] != "."]
     problems += [f"{file}: lies in no folder of a class" for file in loose]
     seen, kept = {}, []
     for path, label in images.samples:
@@ -163,7 +167,7 @@ def tune_until_best(
     start = train.evaluate(model, x, y, batch_size=batch_size)
     history = [{"epoch": 0, "train_loss": start["loss"], "test_loss": tested["loss"], "test_error": tested["error"]}]
     best, kept = history[0], copy.deepcopy(model.state_dict())
-    generator = torch.Generator().manual_seed(seed)
+    generator, device = torch.Generator().manual_seed(seed), model.head.weight.device
 
     def augment(images: Tensor, generator: torch.Generator) -> Tensor:
         return data.random_crop_flip(images, generator, pad=images.shape[-1] // 8, flip=mirror)
@@ -178,7 +182,8 @@ def tune_until_best(
         for i in range(steps):
             optimizer.param_groups[0]["lr"] = train.learning_rate(epoch * steps + i, epochs * steps, config)
             batch = order[i * batch_size : (i + 1) * batch_size]
-            loss, _ = train.train_step(model, optimizer, augment(x[batch], generator), y[batch])
+            images = augment(x[batch], generator).to(device)
+            loss, _ = train.train_step(model, optimizer, images, y[batch].to(device))
             losses.append(loss)
             if not math.isfinite(loss):
                 break
@@ -204,6 +209,7 @@ def fine_tune_folder(
     size: int | None = None,
     validation: float = 0.2,
     seed: int = 0,
+    device: str = "cpu",
     command: str = "",
     say: Callable[[str], None] = print,
     **options,
@@ -226,8 +232,7 @@ def fine_tune_folder(
     kept, held = split(y, validation, torch.Generator().manual_seed(seed))
     say(f"{len(classes)} classes, {len(kept)} images to learn from, {len(held)} to choose on, {size}x{size} pixels")
 
-    torch.manual_seed(seed)
-    transfer.new_head(model, len(classes))
+    transfer.new_head(model, len(classes)).to(device)
     new_card = dataclasses.replace(
         card, classes=tuple(classes), size=size, story=f"fine-tuned from {base} ({card.story})"
     )
@@ -237,18 +242,22 @@ def fine_tune_folder(
     if math.isinf(rank(history[-1])[0]):
         say(f"epoch {history[-1]['epoch']} had a loss that is not finite, and was the last: lower the learning rate")
     with train.evaluating(model):
-        answers = torch.cat([model(part).argmax(1) for part in x[held].split(32)])
+        answers = torch.cat([model(part.to(device)).argmax(1).cpu() for part in x[held].split(32)])
     confusion = np.zeros((len(classes), len(classes)), int)
     np.add.at(confusion, (y[held].numpy(), answers.numpy()), 1)
 
-    transfer.save_net(out, model, new_card)
     figure = matplotlib.figure.Figure(figsize=(min(2 + 0.5 * len(classes), MOST_INCHES),) * 2, layout="constrained")
     names = [name.replace("$", r"\$") for name in classes]  # matplotlib sets what is between two of them as a formula
     plots.confusion(figure.add_subplot(), confusion, names)
-    figure.savefig(out.with_suffix(".png"), dpi=150)
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        figure.savefig(picture, dpi=150)
     counts = np.bincount(y, minlength=len(classes))
     text = model_card(new_card, counts, problems, history, best, confusion, command)
-    out.with_suffix(".md").write_text(text, encoding="utf-8")
+    transfer.save_net(out, model, new_card)
+    transfer.write_whole(out.with_suffix(".png"), picture.getvalue())
+    transfer.write_whole(out.with_suffix(".md"), text.encode())
     say(f"kept epoch {best['epoch']}: validation error {best['test_error']:.3f} ({len(held)} images)")
     say(f"written: {out}, {out.with_suffix('.md').name}, {out.with_suffix('.png').name}")
     return {"classes": classes, "history": history, "confusion": confusion, "best": best}
@@ -270,6 +279,8 @@ def check_out(out: pathlib.Path, folder: pathlib.Path) -> None:
         for file in (out, out.with_suffix(".md"), out.with_suffix(".png")):
             if file.is_dir():
                 raise IsADirectoryError(f"{file} is a folder")
+            if file.exists() and not out.exists():
+                raise FileExistsError(f"{file} is there without a net, so it may be yours, and would be replaced")
     except OSError as error:
         raise OSError(f"cannot write {out} ({error}): choose another file") from error
 
@@ -278,6 +289,8 @@ def model_card(card, counts, problems, history, best, confusion, command) -> str
     """The model card in Markdown: what the net is for, what made it, how it was measured, and what is not known."""
     held, wrong = int(confusion.sum()), int(confusion.sum() - confusion.trace())
     low, high = wilson(wrong, held)
+    largest = int(confusion.sum(1).argmax())
+    guessing = 1 - confusion[largest].sum() / held
     rows = [
         f"| {name.replace('|', chr(92) + '|')} | {count} | {row.sum()} | {row.sum() - row[k]} |"
         for k, (name, count, row) in enumerate(zip(card.classes, counts, confusion, strict=True))
@@ -297,6 +310,7 @@ def model_card(card, counts, problems, history, best, confusion, command) -> str
             "fitted), the one with the lowest validation error.",
             "",
             f"**Validation error: {wrong} of {held} images, {wrong / held:.3f}** (95 %: {low:.3f} to {high:.3f}). "
+            f"A net that always says {card.classes[largest]} would have {guessing:.3f}. "
             "The epoch was chosen on these images, so expect a little more on new ones. Measure it on images that "
             "were not in the folder.",
             "",
@@ -366,7 +380,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+        print("\nstopped: no file was changed", file=sys.stderr)
         return 130
 
 
@@ -387,26 +401,20 @@ def fine_tune_command(arguments: list[str]) -> int:
     parser.add_argument("--patience", type=int, default=5, help="epochs without a gain before it stops")
     parser.add_argument("--lr", type=float, default=0.01, help="the highest learning rate")
     parser.add_argument("--validation", type=float, default=0.2, help="the share of images to choose on")
-    parser.add_argument("--no-mirror", action="store_true", help="for letters and digits: do not mirror images")
+    parser.add_argument(
+        "--no-mirror", dest="mirror", action="store_false", help="for letters and digits: do not mirror images"
+    )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     options = parser.parse_args(arguments)
-    if options.epochs < 0 or options.patience < 1 or not options.lr > 0 or not 0 < options.validation < 1:
+    if options.epochs < 0 or options.patience < 1 or not 0 < options.lr < math.inf or not 0 < options.validation < 1:
         parser.error("--epochs from 0, --patience from 1, --lr above 0, --validation between 0 and 1")
     if options.size is not None and options.size < 8:
         parser.error("--size from 8 pixels")
     fine_tune_folder(
-        options.folder,
-        options.out,
-        base=options.base,
-        size=options.size,
-        validation=options.validation,
-        seed=options.seed,
+        **vars(options),
         say=lambda line: print(line.ljust(79), flush=True),  # a shorter one would leave the end of the progress line
         command=shlex.join(["python", "-m", "reslab.finetune", *arguments]),
-        epochs=options.epochs,
-        patience=options.patience,
-        lr=options.lr,
-        mirror=not options.no_mirror,
         on_epoch=train.progress(options.epochs, "validation"),
     )
     return 0

@@ -25,7 +25,8 @@ from reslab import models, train
 class Card:
     """What must be known to use a net: its kind, its classes, and what its images looked like.
 
-    net: "cifar20" for models.cifar_net(20), or "resnet18" to "resnet152". size: height and width in pixels.
+    net: "cifar20" for models.cifar_net(20), "plain20" for the plain one, or "resnet18" to "resnet152".
+    size: height and width in pixels.
     mean, std: the statistics with which its images were normalised, three numbers each, in units of 0..1.
     story: where the weights come from, a sentence.
     """
@@ -39,36 +40,42 @@ class Card:
 
     def build(self) -> nn.Module:
         """A net of this kind with fresh weights. Raises ValueError for a kind that is not known."""
-        found = re.fullmatch(r"(cifar|resnet)(\d+)", self.net)
+        found = re.fullmatch(r"(cifar|plain|resnet)(\d+)", self.net)
         if not found:
             raise ValueError(f"unknown net {self.net!r}: cifar20, for example, or resnet18")
-        make = models.cifar_net if found[1] == "cifar" else models.imagenet_net
-        return make(int(found[2]), num_classes=len(self.classes))
+        depth, num_classes = int(found[2]), len(self.classes)
+        if found[1] == "resnet":
+            return models.imagenet_net(depth, num_classes)
+        return models.cifar_net(depth, residual=found[1] == "cifar", num_classes=num_classes)
 
     def normalised(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W) in 0..1 as the net has learned to see them."""
         mean, std = (torch.tensor(values, dtype=x.dtype, device=x.device) for values in (self.mean, self.std))
-        return (x - mean[:, None, None]) / std[:, None, None]
+        return (x - mean[:, None, None]).div_(std[:, None, None])
 
 
-def save_net(path: str | Path, model: nn.Module, card: Card) -> None:
-    """Write weights and card to one safetensors file, replaced in one move: a kill leaves the old one or the new.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, replaced in one move: a kill leaves the old one or the new.
 
     Raises OSError, naming the file, the cause and the cure, if it cannot be written; an older one stays whole.
     """
-    path = Path(path)
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as file:  # safetensors' own save_file makes one that others may not read
-            file.write(safetensors.torch.save(state, {"reslab": json.dumps(asdict(card))}))
+        with part.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise OSError(f"cannot write {path} ({error}): free some space or choose another file") from error
+
+
+def save_net(path: str | Path, model: nn.Module, card: Card) -> None:
+    """Write weights and card to one safetensors file, as write_whole does."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    write_whole(Path(path), safetensors.torch.save(state, {"reslab": json.dumps(asdict(card))}))
 
 
 def load_net(path: str | Path) -> tuple[nn.Module, Card]:

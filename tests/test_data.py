@@ -192,6 +192,8 @@ def test_each_fill_of_an_outline(stills):
         filled, line, striped, dotted = of
         assert all((image == filled[0]).all() for image in filled)  # the outline is the class's, not the image's
         whole = filled[0]
+        assert all((image == whole & image.any(0)).all() for image in striped)  # as long as the outline lets them be
+        assert not any((image == whole & image.any(0)).all() for image in dotted)
         for image in (*striped, *dotted):
             assert not (image & ~whole).any() and 0.2 < image.sum() / whole.sum() < 0.8
         for image in line:

@@ -359,6 +359,18 @@ def test_it_learns_in_batches_with_a_rate_that_rises_and_falls(net, task, monkey
     assert batches == [(45, True)]
 
 
+def test_batch_norm_keeps_the_statistics_of_the_base(net, task):
+    def numbers(part):
+        return torch.cat([value.flatten().clone() for name, value in net.state_dict().items() if part in name])
+
+    before, weights = numbers("running"), numbers("stem")
+    seen = []
+    finetune.tune_until_best(
+        net, *task, epochs=1, on_epoch=lambda _: seen.extend([numbers("running"), numbers("stem")])
+    )
+    assert torch.equal(seen[0], before) and not torch.equal(seen[1], weights)
+
+
 def test_every_image_is_met_once_an_epoch_moved_and_mirrored(net, task, monkeypatch):
     given = []
 
@@ -519,12 +531,45 @@ def test_a_run_that_breaks_off_keeps_the_older_net(kept, run, error):
 
 
 def test_a_full_disk_keeps_the_older_net(kept, run, monkeypatch):
-    def full(source, target):
+    def full(path, target):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transfer.os, "replace", full)
-    with pytest.raises(OSError, match=r"cannot write .*net.safetensors .*No space left.*: free some space or choose"):
-        run(epochs=1, seed=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "replace", full)
+        with pytest.raises(
+            OSError, match=r"cannot write .*net.safetensors .*No space left.*: free some space or choose"
+        ):
+            run(epochs=1, seed=3)
+
+
+@pytest.mark.parametrize("part", ["confusion", "model_card"])
+def test_a_picture_or_a_card_that_cannot_be_made_keeps_the_older_net(kept, run, monkeypatch, part):
+    with monkeypatch.context() as patch:
+        patch.setattr(finetune.plots if part == "confusion" else finetune, part, lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(epochs=1, seed=3)
+
+
+@pytest.mark.parametrize("name", ["net.md", "net.png"])
+def test_a_file_of_yours_is_not_replaced(run, tmp_path, monkeypatch, name):
+    untrained(monkeypatch)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(OSError, match=rf"cannot write .*{name} is there without a net.*\): choose another file"):
+        run()
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+@pytest.mark.filterwarnings("error")
+def test_letters_that_the_font_lacks(run, tmp_path):
+    run(folder=fill(tmp_path / "more", ["猫", "犬"]), epochs=0)
+    assert transfer.load_net(tmp_path / "out" / "net.safetensors")[1].classes == ("犬", "猫")
+
+
+def test_the_card_says_what_guessing_gives(run, tmp_path):
+    run(folder=fill(tmp_path / "more", ["red", "green"], [8, 4]), epochs=0, validation=0.5)
+    text = (tmp_path / "out" / "net.md").read_text(encoding="utf-8")
+    assert "A net that always says red would have 0.333." in text
 
 
 def untrained(monkeypatch):
@@ -574,6 +619,15 @@ def test_the_net_is_no_picture_of_a_class(run, folder, monkeypatch, where):
     with pytest.raises(ValueError, match=r"lies in .*my pictures, whose folders are the classes: write .* elsewhere"):
         run(out=folder / where / "net.safetensors")
     assert not (folder / "models").exists()
+
+
+def test_the_folder_may_be_the_one_you_are_in(run, folder, monkeypatch):
+    untrained(monkeypatch)
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match=r"models lies in \., whose folders are the classes"):
+        run(folder=".", out="models/net.safetensors")
+    with pytest.raises(ValueError, match=r"lies in .*my pictures, whose"):
+        run(out="models/net.safetensors")
 
 
 def test_the_net_may_lie_beside_the_classes(run, folder):
@@ -746,11 +800,20 @@ def test_the_command_line_from_a_folder_to_a_prediction(folder, base, tmp_path, 
 
 def test_the_options_reach_the_training(folder, monkeypatch):
     given = {}
-    monkeypatch.setattr(finetune, "fine_tune_folder", lambda *a, **options: given.update(options, a=a))
+    monkeypatch.setattr(finetune, "fine_tune_folder", lambda **options: given.update(options))
     options = "--base b --size 9 --epochs 3 --patience 4 --lr 0.5 --validation 0.3 --no-mirror --seed 6"
     assert finetune.main([str(folder), "--out", "x.safetensors", *options.split()]) == 0
-    assert given["a"] == (str(folder), "x.safetensors")
-    expected = {"base": "b", "size": 9, "epochs": 3, "patience": 4, "lr": 0.5, "validation": 0.3, "seed": 6}
+    expected = {
+        "folder": str(folder),
+        "out": "x.safetensors",
+        "base": "b",
+        "size": 9,
+        "epochs": 3,
+        "patience": 4,
+        "lr": 0.5,
+        "validation": 0.3,
+        "seed": 6,
+    }
     assert given | expected == given and given["mirror"] is False
     finetune.main([str(folder), "--out", "x.safetensors"])
     expected = {"base": "outlines", "size": None, "epochs": 20, "patience": 5, "lr": 0.01, "mirror": True, "seed": 0}
@@ -760,7 +823,16 @@ def test_the_options_reach_the_training(folder, monkeypatch):
 @pytest.mark.parametrize(
     "option",
     [
-        *("--epochs -1", "--patience 0", "--lr 0", "--lr nan", "--lr -1", "--validation 0", "--validation 1"),
+        *(
+            "--epochs -1",
+            "--patience 0",
+            "--lr 0",
+            "--lr nan",
+            "--lr -1",
+            "--lr inf",
+            "--validation 0",
+            "--validation 1",
+        ),
         *("--validation nan", "--size 7", "--epochs x", "--colour red"),
     ],
 )
@@ -785,7 +857,9 @@ def test_stopped_by_hand(folder, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(finetune, "tune_until_best", interrupted)
     assert finetune.main([str(folder), "--out", str(tmp_path / "net.safetensors")]) == 130
-    assert capsys.readouterr().err == "\nstopped\n" and not (tmp_path / "net.safetensors").exists()
+    assert (
+        capsys.readouterr().err == "\nstopped: no file was changed\n" and not (tmp_path / "net.safetensors").exists()
+    )
 
 
 def test_it_runs_as_a_module_and_explains_itself(tmp_path):

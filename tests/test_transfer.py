@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_weights_in_another_memory_format_are_saved(net, images, tmp_path):
     assert not changed(back, net.state_dict())
 
 
-@pytest.mark.parametrize("broken", ["fsync", "replace"])
+@pytest.mark.parametrize("broken", ["fsync", "replace", "open"])
 def test_a_net_that_cannot_be_written_leaves_the_old_one(net, tmp_path, monkeypatch, broken):
     path = tmp_path / "net.safetensors"
     transfer.save_net(path, net, CARD)
@@ -95,9 +96,12 @@ def test_a_net_that_cannot_be_written_leaves_the_old_one(net, tmp_path, monkeypa
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, broken, full)
-    with pytest.raises(OSError, match=r"cannot write .*net\.safetensors \(.*No space left.*\): free some space or"):
-        transfer.save_net(path, net, CARD)
+    with monkeypatch.context() as patch:
+        patch.setattr(os if broken == "fsync" else pathlib.Path, broken, full)
+        with pytest.raises(
+            OSError, match=r"cannot write .*net\.safetensors \(.*No space left.*\): free some space or"
+        ):
+            transfer.save_net(path, net, CARD)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
 
 
@@ -107,7 +111,7 @@ def test_a_kill_while_writing_leaves_the_old_net(net, tmp_path, monkeypatch):
     old = path.read_bytes()
     nn.init.ones_(net.head.weight)
 
-    def killed(number):
+    def killed(_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -116,14 +120,15 @@ def test_a_kill_while_writing_leaves_the_old_net(net, tmp_path, monkeypatch):
             transfer.save_net(path, net, CARD)
     assert path.read_bytes() == old
     transfer.save_net(path, net, CARD)
-    assert torch.equal(transfer.load_net(path)[0].head.weight, torch.ones(3, 64))
-    assert list(tmp_path.iterdir()) == [path]
+    assert torch.equal(transfer.load_net(path)[0].head.weight, torch.ones(3, 64)) and list(tmp_path.iterdir()) == [
+        path
+    ]
 
 
-def test_others_may_read_the_file_as_any_other(net, tmp_path):
+def test_who_may_read_a_net_is_as_for_any_file(net, tmp_path):
+    (tmp_path / "any").touch()
     transfer.save_net(tmp_path / "net.safetensors", net, CARD)
-    (tmp_path / "other").touch()
-    assert (tmp_path / "net.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+    assert (tmp_path / "net.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
 def test_no_file_of_a_net(tmp_path):
