@@ -25,14 +25,15 @@ from dataclasses import dataclass
 import torch
 
 import reslab
-from reslab import data, models, probes, train
+from reslab import data, models, probes, train, transfer
 
 
 @dataclass(frozen=True)
 class Run:
     """One network, trained once. `shortcut` and `block` are options of models.cifar_net.
 
-    init: "he", or "zero_gamma" for models.zero_init_residual. augment: with data.random_crop_flip.
+    init: "he", or "zero_gamma" for models.zero_init_residual. augment: with data.random_crop_flip. keep: the trained
+    weights are kept beside the record, in NAME.safetensors; for the nets that transfer.Card can build.
     """
 
     depth: int
@@ -43,6 +44,7 @@ class Run:
     shortcut: str = "A"
     block: str = "residual"
     augment: bool = False
+    keep: bool = False
 
     @property
     def name(self) -> str:
@@ -120,7 +122,15 @@ def orders_plan() -> list[Run]:
 def cifar10_plan() -> list[Run]:
     """The paper's rates, decay, batch and augmentation, in ten epochs of one cycle: what a laptop's CPU can do."""
     return [
-        Run(depth, residual, "he", 16, train.TrainConfig(execution="auto", seed=seed), augment=True)
+        Run(
+            depth,
+            residual,
+            "he",
+            16,
+            train.TrainConfig(execution="auto", seed=seed),
+            augment=True,
+            keep=seed == 0 and depth in (20, 56),
+        )
         for depths in ((20,), (56,), (32, 44))
         for seed in (0, 1, 2)
         for depth in depths
@@ -241,6 +251,16 @@ def execute(run: Run, images: data.ImageData, *, folder: pathlib.Path, command: 
         "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
         "history": [started, *history],
     }
+    if run.keep:
+        card = transfer.Card(
+            net=f"{'cifar' if run.residual else 'plain'}{run.depth}",
+            classes=images.classes,
+            size=images.train_x.shape[-1],
+            mean=tuple(images.mean.tolist()),
+            std=tuple(images.std.tolist()),
+            story=f"{command}, {run.name}",
+        )
+        transfer.save_net(folder / f"{run.name}.safetensors", model, card)
     write(folder / f"{run.name}.json", record)
     checkpoint.unlink(missing_ok=True)
     return record
@@ -286,13 +306,13 @@ def work(plan: str, options: argparse.Namespace) -> None:
     command = f"python -m reslab.runs {plan} --data {pathlib.Path(options.data).name}"
     for run in todo:
         file = folder / f"{run.name}.json"
-        if not file.exists():
+        if not file.exists() or (run.keep and not file.with_suffix(".safetensors").exists()):
             print(f"{run.name}:", flush=True)
             execute(run, images, folder=folder, command=command, device=options.device)
             continue
         kept = json.loads(file.read_text(encoding="utf-8"))
         # The oldest records do not name the newest settings.
-        made = {"shortcut": "A", "block": "residual", "augment": False} | kept["run"]
+        made = {"shortcut": "A", "block": "residual", "augment": False} | kept["run"] | {"keep": run.keep}
         made["config"] = dataclasses.asdict(train.TrainConfig()) | made["config"]
         if made != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
             raise ValueError(f"{file} holds a run of another config or other data: move it away first")

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "probes": set(),
     "plots": set(),
     "transfer": {"models", "train"},
-    "runs": {"models", "data", "train", "probes"},
+    "runs": {"models", "data", "train", "probes", "transfer"},
     "finetune": {"models", "data", "train", "transfer", "runs", "plots"},
     "fewshot": {"models", "data", "train", "transfer", "runs", "probes"},
     "claims": {"runs"},

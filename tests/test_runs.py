@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import reslab
-from reslab import data, models, probes, runs, train
+from reslab import data, models, probes, runs, train, transfer
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = train.TrainConfig(epochs=3, batch_size=50, lr=0.05, test_every=2)
@@ -120,6 +120,22 @@ def test_zero_gamma_is_applied(plan, folder, npz):
     he, zero, plain = (runs.read("tiny")[run.name]["history"][0]["gradient_norms"] for run in plan)
     assert min(he) > 0 and min(plain) > 0 and he != plain
     assert [norm == 0 for norm in zero] == [False, *[True] * 6, False]  # F = 0, and nothing flows through it yet
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_weights_of_a_run_are_kept_if_it_says_so(plan, folder, npz, residual):
+    run = dataclasses.replace(tiny(residual=residual), width=16)
+    plan[:] = [run]
+    assert runs.main(["tiny", "--data", npz]) == 0 and not list(folder.glob("*.safetensors"))
+    plan[:] = [dataclasses.replace(run, keep=True)]
+    assert runs.main(["tiny", "--data", npz]) == 0  # the record is there, the weights are not: it is run again
+    net, card = transfer.load_net(folder / f"{run.name}.safetensors")
+    images = data.load_npz(npz)
+    (record,) = runs.read("tiny").values()
+    tested = train.evaluate(net, images.test_x, images.test_y)
+    assert tested["error"] == record["history"][-1]["test_error"] and card.mean == tuple(images.mean.tolist())
+    stamp = (folder / f"{run.name}.json").stat().st_mtime_ns
+    assert runs.main(["tiny", "--data", npz]) == 0 and (folder / f"{run.name}.json").stat().st_mtime_ns == stamp
 
 
 def test_names_tell_the_runs_of_a_plan_apart():
