@@ -18,6 +18,7 @@ import os
 import pathlib
 import platform
 import re
+import statistics
 import sys
 import time
 from dataclasses import dataclass
@@ -295,9 +296,7 @@ def work(plan: str, options: argparse.Namespace) -> None:
     todo = [run for run in PLANS[plan]() if options.only in run.name and options.seed in (None, run.config.seed)]
     if options.list:
         for run in todo:
-            epochs = len(train.history_of(folder / f"{run.name}.checkpoint"))
-            done = (folder / f"{run.name}.json").exists()
-            print(f"{plan}/{run.name}:", "done" if done else f"{epochs}/{run.config.epochs} epochs")
+            print(f"{plan}/{run.name}: {state(run, folder)}")
         return
     if not todo:
         raise ValueError(f"no run of {plan} matches --seed and --only: see --list")
@@ -306,7 +305,7 @@ def work(plan: str, options: argparse.Namespace) -> None:
     command = f"python -m reslab.runs {plan} --data {pathlib.Path(options.data).name}"
     for run in todo:
         file = folder / f"{run.name}.json"
-        if not file.exists() or (run.keep and not file.with_suffix(".safetensors").exists()):
+        if not is_done(run, folder):
             print(f"{run.name}:", flush=True)
             execute(run, images, folder=folder, command=command, device=options.device)
             continue
@@ -318,6 +317,33 @@ def work(plan: str, options: argparse.Namespace) -> None:
             raise ValueError(f"{file} holds a run of another config or other data: move it away first")
         (folder / f"{run.name}.checkpoint").unlink(missing_ok=True)  # left by a kill just after the record was written
         print(f"{run.name}: done", flush=True)
+
+
+def is_done(run: Run, folder: pathlib.Path) -> bool:
+    """Whether the record is there, and the weights, if they are to be kept."""
+    file = folder / f"{run.name}.json"
+    return file.exists() and not (run.keep and not file.with_suffix(".safetensors").exists())
+
+
+def state(run: Run, folder: pathlib.Path) -> str:
+    """How far a run is, and about how long the rest takes, by the runs of its plan that are done."""
+    kept = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")}
+    if is_done(run, folder):
+        return f"done, {kept[run.name]['seconds'] / 60:.1f} min"
+    checkpoint = folder / f"{run.name}.checkpoint"
+    epochs = len(train.history_of(checkpoint))
+    told = f"{epochs}/{run.config.epochs} epochs"
+    if epochs:
+        told += f", the last one {(time.time() - checkpoint.stat().st_mtime) / 60:.0f} min ago"
+    if kept:  # time goes with depth, width squared and epochs, roughly
+        rates = [
+            record["seconds"] / (made["depth"] * made["width"] ** 2 * made["config"]["epochs"])
+            for record in kept.values()
+            for made in [record["run"]]
+        ]
+        left = statistics.median(rates) * run.depth * run.width**2 * (run.config.epochs - epochs)
+        told += f", about {left / 60:.0f} min left"
+    return told
 
 
 def load(source: str) -> data.ImageData:

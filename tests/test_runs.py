@@ -246,9 +246,21 @@ def test_list_says_what_is_done_and_what_is_missing(record, plan, folder, monkey
         capsys.readouterr()
         assert runs.main(arguments) == 0
         assert capsys.readouterr().out.splitlines() == [
-            f"tiny/{plan[0].name}: done",
-            f"tiny/{plan[1].name}: 0/3 epochs",
+            f"tiny/{plan[0].name}: done, {record['seconds'] / 60:.1f} min",
+            f"tiny/{plan[1].name}: 0/3 epochs, about {record['seconds'] / 60:.0f} min left",
         ]
+
+
+def test_list_tells_how_long_by_the_runs_that_are_done(plan, folder, npz, capsys):
+    plan[:] = [tiny(), dataclasses.replace(tiny(seed=1), depth=14, width=8)]
+    assert runs.main(["tiny", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"tiny/{run.name}: 0/3 epochs" for run in plan]
+    assert runs.main(["tiny", "--data", npz, "--seed", "0"]) == 0
+    file = folder / f"{plan[0].name}.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 600}))
+    capsys.readouterr()
+    assert runs.main(["tiny", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(": 0/3 epochs, about 70 min left")  # 14 / 8 * 4 * 10 min
 
 
 def test_only_some_runs(plan, folder, npz):
