@@ -112,14 +112,21 @@ PER_CLASS = (1, 5, 20, 100)
 def compare(options: argparse.Namespace) -> None:
     """Each of transfer.METHODS with 1, 5, 20 and 100 images of each class; results/fine_tuning/TASK-SEED.json.
 
-    Each result is written at once; what is there already is not done again.
+    Each result is written at once; what is there already is not done again. Raises ValueError if a file there was made
+    from another base or with other settings.
     """
     base, card = transfer.outlines_net()
     folder = runs.results_folder() / "fine_tuning"
     folder.mkdir(parents=True, exist_ok=True)
+    methods = {key: [steps, settings] for key, (steps, settings) in transfer.METHODS.items()}
     for seed, task in itertools.product(range(options.seeds), TASKS):
         file = folder / f"{task}-{seed}.json"
-        record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"history": []}
+        record = {"base": card.story, "methods": methods, "history": []}
+        if file.exists():
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            if any(kept[key] != record[key] for key in ("base", "methods")):
+                raise ValueError(f"{file} was made from another base or with other settings: move it away first")
+            record = kept
         done = {(row["method"], row["images"]) for row in record["history"]}
         images = TASKS[task](seed)
         for per_class, name in itertools.product(PER_CLASS, transfer.METHODS):
@@ -132,7 +139,7 @@ def compare(options: argparse.Namespace) -> None:
                 task=task,
                 seed=seed,
                 base=card.story,
-                methods={key: [steps, settings] for key, (steps, settings) in transfer.METHODS.items()},
+                methods=methods,
                 history=[*record["history"], row],
             )
             runs.write(file, record)
@@ -166,7 +173,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seeds", type=int, default=5)
     command.set_defaults(work=compare)
     options = parser.parse_args(arguments)
-    options.work(options)
+    try:
+        options.work(options)
+    except (OSError, ValueError, train.Diverged) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -183,12 +183,7 @@ def write(path: pathlib.Path, record: dict) -> None:
         if key == "history":
             text = "[\n  " + ",\n  ".join(json.dumps(epoch) for epoch in value) + "\n ]"
         lines.append(f" {json.dumps(key)}: {text}")
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write("{\n" + ",\n".join(lines) + "\n}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    transfer.write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def versions() -> dict[str, str]:
@@ -305,16 +300,17 @@ def work(plan: str, options: argparse.Namespace) -> None:
     command = f"python -m reslab.runs {plan} --data {pathlib.Path(options.data).name}"
     for run in todo:
         file = folder / f"{run.name}.json"
+        if file.exists():
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            # The oldest records do not name the newest settings.
+            made = {"shortcut": "A", "block": "residual", "augment": False} | kept["run"] | {"keep": run.keep}
+            made["config"] = dataclasses.asdict(train.TrainConfig()) | made["config"]
+            if made != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
+                raise ValueError(f"{file} holds a run of another config or other data: move it away first")
         if not is_done(run, folder):
             print(f"{run.name}:", flush=True)
             execute(run, images, folder=folder, command=command, device=options.device)
             continue
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        # The oldest records do not name the newest settings.
-        made = {"shortcut": "A", "block": "residual", "augment": False} | kept["run"] | {"keep": run.keep}
-        made["config"] = dataclasses.asdict(train.TrainConfig()) | made["config"]
-        if made != dataclasses.asdict(run) or kept["data"]["sha256"] != images.digest:
-            raise ValueError(f"{file} holds a run of another config or other data: move it away first")
         (folder / f"{run.name}.checkpoint").unlink(missing_ok=True)  # left by a kill just after the record was written
         print(f"{run.name}: done", flush=True)
 

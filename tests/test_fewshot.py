@@ -74,6 +74,11 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatc
     assert all(0 <= row["test_error"] <= 1 and row["train_error"] == 0 for row in record["history"][::2])
     fewshot.compare(options)
     assert len(calls) == 5
+    before = (tmp_path / "fine_tuning" / "digits-0.json").read_bytes()
+    monkeypatch.setattr(transfer, "METHODS", quick | {"full": (1, {"lr": 0.02})})
+    assert fewshot.main(["compare", "--seeds", "1"]) == 1
+    assert "with other settings: move it away first" in capsys.readouterr().err
+    assert len(calls) == 5 and (tmp_path / "fine_tuning" / "digits-0.json").read_bytes() == before
 
 
 def test_pre_training_writes_weights_that_can_be_read(tmp_path, monkeypatch):

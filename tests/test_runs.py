@@ -138,6 +138,16 @@ def test_the_weights_of_a_run_are_kept_if_it_says_so(plan, folder, npz, residual
     assert runs.main(["tiny", "--data", npz]) == 0 and (folder / f"{run.name}.json").stat().st_mtime_ns == stamp
 
 
+def test_a_record_of_other_data_is_not_replaced_to_keep_the_weights(plan, folder, npz, tmp_path, capsys):
+    plan[:] = [dataclasses.replace(tiny(), width=16)]
+    assert runs.main(["tiny", "--data", npz]) == 0
+    before = (folder / f"{plan[0].name}.json").read_bytes()
+    plan[:] = [dataclasses.replace(plan[0], keep=True)]
+    assert runs.main(["tiny", "--data", save_images(tmp_path / "other.npz", seed=1)]) == 1
+    assert "other data: move it away first" in capsys.readouterr().err
+    assert (folder / f"{plan[0].name}.json").read_bytes() == before and not list(folder.glob("*.safetensors"))
+
+
 def test_names_tell_the_runs_of_a_plan_apart():
     for make in runs.PLANS.values():
         names = [run.name for run in make()]
