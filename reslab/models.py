@@ -314,6 +314,27 @@ def from_torchvision(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
+IDELBAYEVS_NAMES = {"conv1": "stem.0", "bn1": "stem.1", "linear": "head"} | {
+    f"layer{k}": f"stage{k}" for k in (1, 2, 3)
+}
+
+
+def from_akamaster(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights under our names, for cifar_net, from github.com/akamaster/pytorch_resnet_cifar10.
+
+    `module.`, which DataParallel puts before each name, may be missing, and so may batch norm's num_batches_tracked,
+    which old files lack. Raises ValueError for a key that no net of that repository has.
+    """
+    renamed = {}
+    for key, value in state_dict.items():
+        part, _, rest = key.removeprefix("module.").partition(".")
+        if part not in IDELBAYEVS_NAMES:
+            cure = "give the state_dict of one of its resnet20 to resnet1202"
+            raise ValueError(f"{key!r} is no name of akamaster/pytorch_resnet_cifar10: {cure}")
+        renamed[f"{IDELBAYEVS_NAMES[part]}.{rest}"] = value
+    return renamed
+
+
 def initialise(model: nn.Module) -> None:
     """He initialisation, Var(w) = 2 / n_out, of every convolution, in place; He et al., arXiv 1502.01852, Eq. 14."""
     for module in model.modules():

@@ -99,6 +99,40 @@ def signals(model: nn.Module, names: Iterable[str], x: Tensor, y: Tensor) -> tup
     return forward, {name: gradient.norm().item() for name, gradient in zip(modules, gradients, strict=True)}
 
 
+def response_std(model: nn.Module, x: Tensor) -> list[float]:
+    """How much each layer says: the standard deviation of its response, in order of depth; He et al. 2015, Fig. 7.
+
+    A response is the output of a batch norm on the main path, before ReLU or addition: all numbers of (N, C, H, W)
+    together, in eval mode. Works on a copy. Shapes: x (N, 3, H, W).
+    """
+    model = copy.deepcopy(model).eval()
+    norms = (name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d))
+    with torch.no_grad(), capture(model, [name for name in norms if "shortcut" not in name.split(".")]) as responses:
+        model(x)
+    return [response.std().item() for response in responses.values()]
+
+
+def block_names(model: nn.Module) -> list[str]:
+    """The names of all blocks, modules with a `residual`, in order of depth: "stage1.0", "stage1.1", ..."""
+    return [name for name, module in model.named_modules() if hasattr(module, "residual")]
+
+
+def without_block(model: nn.Module, name: str) -> nn.Module:
+    """A copy of a net in which only the shortcut of one block is left; Veit et al. 2016, arXiv 1605.06431, section 4.
+
+    A plain block is left out, which needs one that keeps the shape. Raises ValueError for one that does not, and as
+    capture does.
+    """
+    model = copy.deepcopy(model)
+    block = named(model, [name])[name]
+    convolution, shortcut = block.conv1, block.shortcut
+    keeps_shape = convolution.in_channels == convolution.out_channels and convolution.stride == (1, 1)
+    if isinstance(shortcut, nn.Identity) and not keeps_shape:
+        raise ValueError(f"{name} changes the shape and has no shortcut: leave out a block that keeps the shape")
+    model.set_submodule(name, nn.Sequential(shortcut, nn.ReLU()))
+    return model
+
+
 def mac_count(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
     """Multiply-adds of all convolutions and linear layers for one image (C, H, W), shortcuts included.
 

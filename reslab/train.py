@@ -38,6 +38,7 @@ class TrainConfig:
 
     lr: peak learning rate. schedule: "one_cycle" (linear up for the fraction `warmup` of all steps, then linear down
     to zero), "steps" (divided by 10 at 1/2 and at 3/4 of all steps, as He et al. 2015, section 4.2) or "constant".
+    low_steps: how many steps "steps" begins with at a tenth of lr; the paper has about 400 of them for 110 layers.
     decay_vectors: whether weight decay takes biases and batch norm's weights too (decay_groups leaves them out).
     label_smoothing: the share of the target that is spread over all classes; train_loss has it, test_loss has not.
     execution: a key of EXECUTIONS, or "auto" for the fastest of them on this machine.
@@ -49,6 +50,7 @@ class TrainConfig:
     lr: float = 0.1
     schedule: str = "one_cycle"
     warmup: float = 0.2
+    low_steps: int = 0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     decay_vectors: bool = True
@@ -64,6 +66,8 @@ class TrainConfig:
             raise ValueError(f"unknown execution {self.execution!r}: choose 'auto' or one of {', '.join(EXECUTIONS)}")
         if min(self.epochs, self.batch_size, self.test_every) < 1 or not 0 <= self.warmup < 1 or not self.lr > 0:
             raise ValueError(f"epochs, batch_size, test_every must be >= 1, lr > 0 and 0 <= warmup < 1, got {self}")
+        if self.low_steps < 0 or (self.low_steps and self.schedule != "steps"):
+            raise ValueError(f"low_steps must be >= 0, and belongs to the schedule 'steps', got {self}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must lie in 0..1, 1 left out, got {self.label_smoothing}")
 
@@ -72,6 +76,8 @@ def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     """The learning rate of step 0, 1, ..., total_steps - 1. Pure: the same arguments give the same rate."""
     if config.schedule == "constant":
         return config.lr
+    if config.schedule == "steps" and step < config.low_steps:
+        return config.lr * 0.1
     if config.schedule == "steps":
         return config.lr * 0.1 ** ((2 * step >= total_steps) + (4 * step >= 3 * total_steps))
     rising = int(config.warmup * total_steps)

@@ -32,10 +32,11 @@ MAY_IMPORT = {
     "runs": {"models", "data", "train", "probes", "transfer"},
     "finetune": {"models", "data", "train", "transfer", "runs", "plots"},
     "fewshot": {"models", "data", "train", "transfer", "runs", "probes"},
+    "examine": {"models", "data", "train", "probes", "transfer", "runs"},
     "claims": {"runs"},
     "checks": {"models", "probes", "checks"},
 }
-MOST_LINES = 3200  # without checks, which grows with the exercises and which no chapter builds on
+MOST_LINES = 3500  # without checks, which grows with the exercises and which no chapter builds on
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

@@ -299,18 +299,11 @@ def test_an_unknown_block():
         cifar_net(20, residual=False, block="late_skip")
 
 
-OUR_NAMES = {r"^conv1\.": "stem.0.", r"^bn1\.": "stem.1.", r"^layer(?=\d)": "stage", r"^linear\.": "head."}
-
-
 def test_a_peers_trained_weights_reach_their_accuracy():
     weights, images = DATA / "peer-resnet20-cifar10.th", DATA / "cifar10-mini.npz"
     if not (weights.exists() and images.exists()):
         pytest.skip(f"{weights.name} and {images.name} are not in ../shared/data")
-    saved = {}
-    for name, value in torch.load(weights, map_location="cpu", weights_only=True)["state_dict"].items():
-        for theirs, ours in OUR_NAMES.items():
-            name = re.sub(theirs, ours, name.removeprefix("module."))
-        saved[name] = value
+    saved = models.from_akamaster(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     with np.load(images) as file:
         x = torch.from_numpy(file["test_x"]).permute(0, 3, 1, 2) / 255
         y = torch.from_numpy(file["test_y"])
@@ -377,6 +370,35 @@ def test_trained_weights_give_torchvisions_scores():
     x = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         assert torch.allclose(ours.eval()(x), theirs.eval()(x), atol=1e-5)
+
+
+def idelbayevs_names(state):
+    """Our names of a cifar_net as akamaster/pytorch_resnet_cifar10 has them."""
+    theirs = {"stem.0": "conv1", "stem.1": "bn1", "head": "linear"} | {f"stage{k}": f"layer{k}" for k in (1, 2, 3)}
+    renamed = {}
+    for name, value in state.items():
+        ours = next(part for part in theirs if name.startswith(part + "."))
+        renamed[f"module.{theirs[ours]}{name.removeprefix(ours)}"] = value
+    return renamed
+
+
+def test_names_of_akamaster():
+    net = cifar_net(14, width=4)
+    state = net.state_dict()
+    theirs = idelbayevs_names(state)
+    assert {"module.conv1.weight", "module.bn1.running_var", "module.layer3.1.conv2.weight"} < set(theirs)
+    for given in (theirs, {key.removeprefix("module."): value for key, value in theirs.items()}):
+        kept = dict(given)
+        assert all(value is state[name] for name, value in models.from_akamaster(given).items())
+        assert models.from_akamaster(given).keys() == state.keys() and given == kept
+    old = {key: value for key, value in theirs.items() if not key.endswith("num_batches_tracked")}
+    assert len(models.from_akamaster(old)) == len(old)
+
+
+@pytest.mark.parametrize("key", ["module.fc.weight", "layer4.0.conv1.weight", "module.module.conv1.weight", "conv"])
+def test_a_name_that_akamaster_has_not(key):
+    with pytest.raises(ValueError, match=f"'{key}' is no name of akamaster.*: give the state_dict"):
+        models.from_akamaster({key: torch.zeros(1)})
 
 
 @pytest.mark.parametrize("stride", [1, 2])

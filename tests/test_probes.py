@@ -194,3 +194,49 @@ def test_as_many_weighted_layers_as_the_depth_says(depth, residual, shortcut):
         layer.register_forward_hook(lambda *_, name=name: called.append(name))
     model(torch.randn(2, 3, 8, 8))
     assert len(layers) == depth and called == list(layers)  # in the order in which an image meets them
+
+
+@pytest.mark.parametrize(("residual", "shortcut"), [(False, "A"), (True, "A"), (True, "C")])
+def test_responses_by_hand(batch, residual, shortcut):
+    model = used_net(residual=residual, shortcut=shortcut)
+    before, x = everything(model), batch[0]
+    found = probes.response_std(model, x)
+    assert all(map(torch.equal, before, everything(model)))
+    model.eval()
+    with torch.no_grad():
+        stem = model.stem[1](model.stem[0](x))
+        h, expected = F.relu(stem), [stem.std()]
+        for block in (model.stage1[0], model.stage2[0], model.stage3[0]):
+            first = block.bn1(block.conv1(h))
+            second = block.bn2(block.conv2(F.relu(first)))
+            expected += [first.std(), second.std()]
+            h = F.relu(second + block.shortcut(h)) if residual else F.relu(second)
+    assert found == pytest.approx([value.item() for value in expected], rel=1e-5)
+
+
+def test_a_net_without_a_block(batch):
+    model, x = used_net(), batch[0]
+    before = everything(model)
+    assert probes.block_names(model) == ["stage1.0", "stage2.0", "stage3.0"]
+    model.eval()
+    with torch.no_grad():
+        for name in probes.block_names(model):
+            h = model.stem(x)
+            for stage in ("stage1.0", "stage2.0", "stage3.0"):
+                block = model.get_submodule(stage)
+                h = F.relu(block.shortcut(h)) if stage == name else block(h)
+            assert torch.allclose(probes.without_block(model, name)(x), model.head(h.mean((2, 3))))
+    model.train()
+    model.stage2.eval()
+    assert all(map(torch.equal, before, everything(model)))
+
+
+def test_a_plain_net_without_a_block(batch):
+    model = cifar_net(14, residual=False, width=4).eval()
+    without = probes.without_block(model, "stage2.1")
+    model.stage2[1] = nn.Identity()
+    assert torch.equal(without(batch[0]), model(batch[0]))
+    with pytest.raises(ValueError, match=r"stage2.0 changes the shape and has no shortcut: leave out a block that"):
+        probes.without_block(model, "stage2.0")
+    with pytest.raises(ValueError, match="no module named stage9; there are"):
+        probes.without_block(model, "stage9")

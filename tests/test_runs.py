@@ -335,6 +335,31 @@ def test_load_by_word(monkeypatch, npz):
     assert (runs.load("cifar10"), runs.load("shapes32"), runs.load(npz).name) == ("cifar10", "shapes32", "mine")
 
 
+def test_records_in_a_folder_of_your_own(record, folder, npz, tmp_path):
+    mine = tmp_path / "mine"
+    with pytest.raises(FileNotFoundError, match=r"mine.tiny: make them with `python -m reslab.runs tiny --results "):
+        runs.read("tiny", mine)
+    other = save_images(tmp_path / "other.npz", seed=1)  # with these images the book's own folder would be refused
+    assert runs.main(["tiny", "--data", other, "--results", str(mine)]) == 0
+    assert [path.parent for path in mine.rglob("*.json")] == [mine / "tiny"]
+    assert runs.read("tiny", mine).keys() == runs.read("tiny").keys() and runs.read("tiny", mine) != runs.read("tiny")
+    assert runs.main(["tiny", "--data", npz]) == 0, "the book's record is as it was"
+
+
+def test_the_papers_plan_is_the_papers_recipe():
+    plan = runs.PLANS["paper"]()
+    assert {run.depth for run in plan} == {20, 32, 44, 56, 110} and len(plan) == 5 * 2 * 3
+    for run in plan:
+        config = run.config
+        steps = 50_000 // config.batch_size * config.epochs
+        rates = [train.learning_rate(step, steps, config) for step in range(steps)]
+        drops = [step for step in range(1, steps) if rates[step] < rates[step - 1]]
+        assert abs(steps - 64_000) < 50 and abs(drops[0] - 32_000) < 50 and abs(drops[1] - 48_000) < 50
+        assert len(drops) == 2 and (rates[0] < 0.02) == (run.depth == 110) and rates[400] == 0.1
+        assert (config.batch_size, config.momentum, config.weight_decay) == (128, 0.9, 1e-4)
+        assert run.augment and run.shortcut == "A" and run.width == 16 and run.init == "he"
+
+
 def test_read_names_the_command(folder):
     with pytest.raises(FileNotFoundError, match=r"no recorded runs in results/tiny.*`python -m reslab\.runs tiny`"):
         runs.read("tiny")

@@ -62,6 +62,12 @@ def test_steps_and_constant(total):
     assert rates(total, schedule="constant") == [0.4] * total
 
 
+def test_the_papers_schedule_for_110_layers_starts_low():
+    found = rates(64_000, schedule="steps", lr=0.1, low_steps=400)
+    expected = [0.01] * 400 + [0.1] * 31_600 + [0.01] * 16_000 + [0.001] * 16_000
+    assert found == pytest.approx(expected)
+
+
 def test_the_schedule_is_pure():
     steps = [5, 80, 5, 0, 99, 5]
     found = {step: {learning_rate(step, 100, CONFIG) for _ in range(3)} for step in steps}
@@ -73,6 +79,8 @@ def test_the_schedule_is_pure():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"low_steps": 400}, "low_steps must be >= 0, and belongs to the schedule 'steps'"),
+        ({"low_steps": -1, "schedule": "steps"}, "low_steps must be >= 0"),
         ({"schedule": "cosine"}, "unknown schedule 'cosine'.*one_cycle, steps, constant"),
         ({"execution": "fp16"}, "unknown execution 'fp16'.*'auto'.*bfloat16 channels_last"),
         ({"epochs": 0}, "epochs.* must be >= 1"),
