@@ -40,8 +40,7 @@ def published_net(path: pathlib.Path) -> tuple[nn.Module, transfer.Card]:
             story=f"{path.name}, Yerlan Idelbayev, github.com/akamaster/pytorch_resnet_cifar10, BSD-2-Clause",
         )
         model = card.build()
-        counts = {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
-        model.load_state_dict(counts | state)
+        model.load_state_dict(state)
     except Exception as error:  # a damaged file can raise nearly anything
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"cannot read a net from {path} ({cause}): give a .th file of that repository") from error

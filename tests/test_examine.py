@@ -58,10 +58,26 @@ def test_what_is_measured_of_a_published_net(published, npz, tmp_path):
     lesioned = train.evaluate(probes.without_block(net, "stage2.0"), x[:20], y[:20])
     assert record["lesions"]["stage2.0"] == lesioned["error"]
     with torch.no_grad():
-        h, block = net.stem(x[:20]), net.stage1[0]
-        share = (block.residual(h).square().mean() / h.square().mean()).sqrt()
-    assert record["residual_share"]["stage1.0"] == pytest.approx(share.item(), rel=1e-3)
+        h, block = net.stage1(net.stem(x[:20])), net.stage2[0]
+        share = (block.residual(h).square().mean() / block.shortcut(h).square().mean()).sqrt()
+    assert record["residual_share"]["stage2.0"] == pytest.approx(share.item(), rel=1e-3)
     assert "Idelbayev" in record["story"] and record["data"]["sha256"] == data.load_npz(npz).digest
+
+
+def test_the_depth_of_a_published_net_is_in_its_names(tmp_path):
+    for depth in (8, 26):
+        torch.save({"state_dict": idelbayevs_names(models.cifar_net(depth).state_dict())}, tmp_path / "a.th")
+        net, card = examine.published_net(tmp_path / "a.th")
+        assert card.net == f"cifar{depth}" and len(probes.weighted_layers(net)) == depth and not net.training
+
+
+def test_shares_leave_the_net_as_it_was():
+    net = used_net().train()
+    net.stage2.eval()
+    modes = [module.training for module in net.modules()]
+    examine.residual_shares(net, torch.randn(4, 3, 32, 32))
+    assert modes == [module.training for module in net.modules()]
+    assert not any(module._forward_pre_hooks for module in net.modules())
 
 
 def test_a_plain_net_of_the_book(npz, tmp_path):
@@ -98,6 +114,10 @@ def test_files_that_will_not_do(npz, tmp_path, capsys):
     transfer.save_net(tmp_path / "two.safetensors", models.cifar_net(20, num_classes=2), card)
     assert command(tmp_path / "two.safetensors", npz=npz, results=tmp_path) == 1
     assert "2 classes, 32 pixels" in capsys.readouterr().err
+    card = transfer.Card("cifar20", tuple("0123456789"), 16, story="small images", **IMAGENET)
+    transfer.save_net(tmp_path / "small.safetensors", models.cifar_net(20), card)
+    assert command(tmp_path / "small.safetensors", npz=npz, results=tmp_path) == 1
+    assert "10 classes, 16 pixels" in capsys.readouterr().err
 
 
 def test_the_books_measurements_are_of_the_nets_it_names():

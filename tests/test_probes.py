@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from reslab import probes
-from reslab.models import cifar_net, mlp
+from reslab.models import PlainBlock, cifar_net, mlp
 
 
 @pytest.fixture
@@ -238,5 +238,8 @@ def test_a_plain_net_without_a_block(batch):
     assert torch.equal(without(batch[0]), model(batch[0]))
     with pytest.raises(ValueError, match=r"stage2.0 changes the shape and has no shortcut: leave out a block that"):
         probes.without_block(model, "stage2.0")
+    halving = nn.Sequential(PlainBlock(4, 4, stride=2), nn.Flatten())
+    with pytest.raises(ValueError, match="0 changes the shape"):
+        probes.without_block(halving, "0")
     with pytest.raises(ValueError, match="no module named stage9; there are"):
         probes.without_block(model, "stage9")

@@ -80,6 +80,8 @@ from reslab.checks.chapter_13_measuring import (
     check_error_rate,
     check_name_the_fault,
 )
+from reslab.checks.chapter_14 import check_paper_rate, check_seeds_needed, check_summary
+from reslab.checks.chapter_14_inside import check_from_akamaster, check_response_std
 from reslab.checks.chapter_16 import (
     check_freeze_body,
     check_new_head,
@@ -123,6 +125,7 @@ __all__ = [
     "check_find_copies",
     "check_fold",
     "check_freeze_body",
+    "check_from_akamaster",
     "check_gain_of",
     "check_gradient_ratio",
     "check_grow",
@@ -138,6 +141,7 @@ __all__ = [
     "check_new_head",
     "check_numerical_gradient",
     "check_our_name",
+    "check_paper_rate",
     "check_parameter_diff",
     "check_parameter_groups",
     "check_parts_of_sum",
@@ -147,11 +151,14 @@ __all__ = [
     "check_repair",
     "check_residual_block",
     "check_resized",
+    "check_response_std",
     "check_rezero_block",
     "check_sawtooth",
+    "check_seeds_needed",
     "check_sgd_step",
     "check_shortcut_for",
     "check_split_by_group",
+    "check_summary",
     "check_to_rgb",
     "check_train_epoch",
     "check_train_mode",
