@@ -153,10 +153,10 @@ def paper_plan() -> list[Run]:
                 schedule="steps",
                 low_steps=400 if depth == 110 else 0,
                 execution="auto",
-                test_every=2,
                 seed=seed,
             ),
             augment=True,
+            keep=seed == 0 and depth in (20, 56),
         )
         for seed in (0, 1, 2)
         for depth in (20, 32, 44, 56, 110)

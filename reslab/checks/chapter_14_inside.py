@@ -156,7 +156,7 @@ def blame_tensors(found: Mapping, given: dict[str, Tensor], ours: dict[str, str]
     hidden = "strict=False hides all that does not fit. Rename the keys, and return the dict."
     blame([(wrong_keys and not any(names.values()), "None of his tensors is in your result.", hidden)])
     wrong = {his: str(names[his][0]) for his, right in ours.items() if names[his] and right not in names[his]}
-    blame_order(wrong, ours, all(map(same_tensor, found.values(), given.values())))
+    blame_key_order(wrong, ours, all(map(same_tensor, found.values(), given.values())))
     for his, name in wrong.items():
         blame_name_of(his, ours[his], name)
     blame_lost_tensors([his for his, right in ours.items() if right not in found], given)
@@ -191,7 +191,7 @@ def blame_tensors(found: Mapping, given: dict[str, Tensor], ours: dict[str, str]
         blame(mistakes)
 
 
-def blame_order(wrong: dict[str, str], ours: dict[str, str], by_place: bool) -> None:
+def blame_key_order(wrong: dict[str, str], ours: dict[str, str], by_place: bool) -> None:
     """Raise Wrong if a tensor of his has the name of one of another kind, as happens if the order decides."""
     for his, name in wrong.items():
         said = f"{his!r} becomes {name!r}. That is the name of another tensor."
