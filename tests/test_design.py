@@ -5,6 +5,7 @@ purpose and see that it is found.
 """
 
 import ast
+import itertools
 import json
 import os
 import re
@@ -296,6 +297,10 @@ def notebook_problems(name, notebook):
         yield "an error is stored"
     if not any(cell["outputs"] for cell in code):
         yield "no outputs are stored"
+    for count, cell in enumerate(code, 1):
+        names = [output.get("name") for output in cell["outputs"]]
+        if any(name and name == after for name, after in itertools.pairwise(names)):
+            yield f"code cell {count}: what it printed is stored in pieces, with a gap on the page: refresh it"
     seeds = sum(len(re.findall(r"(?m)^SEED = 0$", text(cell["source"]))) for cell in code)
     if seeds != 1:
         yield f"the line `SEED = 0` stands there {seeds} times, not once"
@@ -431,6 +436,7 @@ def drop(*indices):
 
 WORK = "/".join(("", "work", "x.npz"))  # not written out: the search for such paths reads this file, too
 ERROR = [{"output_type": "error", "ename": "KeyError", "evalue": "", "traceback": []}]
+PRINTED = {"output_type": "stream", "name": "stdout", "text": ["a line\n"]}
 CLASS_STUB = (
     "class a(nn.Module):\n    def __init__(self):\n        super().__init__()\n    def forward(self, x):\n        "
 )
@@ -454,6 +460,7 @@ CLASS_STUB = (
         (put(2, "execution_count", None), "not executed from top to bottom"),
         (put(2, "source", "if True:\n    # %pip install x"), "code cell 2: not Python"),
         (put(1, "outputs", ERROR), "an error is stored"),
+        (put(1, "outputs", 2 * [PRINTED]), "code cell 1: what it printed is stored in pieces"),
         (put(1, "source", "SEED = 1"), "`SEED = 0` stands there 0 times"),
         (put(1, "source", "SEED = 0\nSEED = 0"), "`SEED = 0` stands there 2 times"),
         (put(2, "source", "claimed = True"), "no claim"),

@@ -39,6 +39,7 @@ def refresh(path):
     seconds = time.perf_counter() - start
     notebook.metadata.get("language_info", {}).pop("version", None)
     notebook = number_widgets(notebook)
+    merge_streams(notebook)
     # A stored slider moves nothing without a kernel, and its scripts would double a page's weight.
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
@@ -51,6 +52,20 @@ def number_widgets(notebook):
     for number, model in enumerate(notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})):
         text = text.replace(model, f"{number:032x}")
     return nbformat.reads(text, as_version=4)
+
+
+def merge_streams(notebook):
+    """Join what a cell printed in pieces, in place: a kernel may send its text so, and the page would show a gap."""
+    for cell in notebook.cells:
+        merged = []
+        for output in cell.get("outputs", []):
+            last = merged[-1] if merged else {}
+            if output.output_type == "stream" and output.name == last.get("name"):
+                last.text += output.text
+            else:
+                merged.append(output)
+        if cell.cell_type == "code":
+            cell.outputs = merged
 
 
 def main():
