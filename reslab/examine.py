@@ -59,10 +59,12 @@ def residual_shares(model: nn.Module, x: Tensor) -> dict[str, float]:
         return hook
 
     hooks = [model.get_submodule(name).register_forward_pre_hook(compare(name)) for name in names]
-    with train.evaluating(model):
-        model(x)
-    for hook in hooks:
-        hook.remove()
+    try:
+        with train.evaluating(model):
+            model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return shares
 
 

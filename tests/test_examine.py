@@ -1,5 +1,6 @@
 """Chapter 14's measurements of trained nets: against numbers by hand, from files of both kinds, and the book's own."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -126,9 +127,9 @@ def test_the_books_measurements_are_of_the_nets_it_names():
         kept = runs.results_folder() / "cifar10" / f"{file.stem}.safetensors"
         if file.stem.startswith("peer-"):
             kept = DATA / f"{file.stem}.th"
-            if not kept.exists():
-                pytest.skip(f"{kept.name} is not in ../shared/data")
-        assert record["sha256"] == examine.hashlib.sha256(kept.read_bytes()).hexdigest(), file.name
+            if not kept.exists():  # a reader has no ../shared/data; the book's own nets are checked all the same
+                continue
+        assert record["sha256"] == hashlib.sha256(kept.read_bytes()).hexdigest(), file.name
 
 
 def test_a_published_net_reaches_its_recorded_error():
